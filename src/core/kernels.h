@@ -1,0 +1,75 @@
+#pragma once
+// The SIMD kernels: Highway, chosen at run time for the CPU. Plain C types only, so that both
+// halves of the code may include this header.
+//
+// Invariants: no function throws, allocates or reads beyond the lengths given; pointers need no
+// alignment; the same input gives the same bits in every call of one process. Products are summed
+// in float, in an order that depends on the CPU's vector width.
+#include <cstddef>
+#include <cstdint>
+
+namespace avq {
+
+// --- dense vectors ------------------------------------------------------------------------------
+
+float dot(const float* a, const float* b, size_t dims) noexcept;                // sum a_i b_i
+float l2_squared(const float* a, const float* b, size_t dims) noexcept;         // sum (a_i - b_i)^2
+float l1(const float* a, const float* b, size_t dims) noexcept;                 // sum |a_i - b_i|
+float norm_squared(const float* a, size_t dims) noexcept;                       // sum a_i^2
+
+struct CosineParts {
+  float dot, norm_a, norm_b;  // <a,b>, |a|^2, |b|^2
+};
+CosineParts cosine_parts(const float* a, const float* b, size_t dims) noexcept;  // in one pass
+
+// y += alpha * x
+void axpy(float alpha, const float* x, float* y, size_t dims) noexcept;
+
+// out[i] = <query, rows[i]> for i < count; rows is count x dims, row-major, contiguous.
+void dot_rows(const float* query, const float* rows, size_t count, size_t dims,
+              float* out) noexcept;
+
+// For each of `count` rows the centre with the largest <row, centre> - bias, ties to the lower
+// number: the assignment step of k-means and of the build (with bias = |centre|^2/2 for L2, 0 for
+// spherical). rows: count x dims, centres: centres_count x dims, bias: centres_count, best_index
+// and best_score: count. Register-tiled: about 50 GFLOP/s a core is the aim.
+void nearest_centres(const float* rows, size_t count, const float* centres, size_t centres_count,
+                     size_t dims, const float* bias, uint32_t* best_index,
+                     float* best_score) noexcept;
+
+// --- rerank copies ------------------------------------------------------------------------------
+
+// IEEE half, round to nearest even. Values must lie within half's range.
+void float_to_half(const float* in, uint16_t* out, size_t count) noexcept;
+void half_to_float(const uint16_t* in, float* out, size_t count) noexcept;
+float dot_half(const float* query, const uint16_t* copy, size_t dims) noexcept;
+float dot_int8(const float* query, const int8_t* copy, size_t dims) noexcept;
+
+// --- the scan of 4-bit codes --------------------------------------------------------------------
+
+// A block holds the codes of 32 rows: for each subspace m 16 bytes, of which byte j carries row j
+// in its low and row j + 16 in its high nibble. See core/codec.h.
+inline constexpr size_t kBlockRows = 32;
+inline constexpr size_t kCodeRowBytes = 16;
+
+struct ScanParams {
+  const uint8_t* lut;   // subspaces x 16, the query's quantised table (codec.h, QueryTables)
+  float step;           // value of one LUT unit
+  float base;           // sum of the subspaces' minima, plus the optimism (QueryTables::base)
+  float list_score;     // <q, centroid of the list>
+  float threshold;      // rows whose key is below are not reported
+};
+
+// Scores one block of `subspaces` <= 65,535 code rows. For row j, with sum_j the sum of its LUT
+// entries (16-bit sums up to 256 subspaces, widened above),
+//   key_j = list_score + scale_j * (step * sum_j + base) - offset_j
+// where scale_j = scales[j] read as bfloat16 and offset_j = offsets[j], or 0 when offsets is null.
+// Writes the 32 keys and returns a mask with bit j set where key_j >= threshold; keys may be left
+// unwritten when the mask is 0. codes: subspaces x 16 bytes, any alignment.
+uint32_t score_block(const uint8_t* codes, size_t subspaces, const uint16_t* scales,
+                     const float* offsets, const ScanParams& params, float* keys) noexcept;
+
+// The name of the instruction set in use, for avq_index_info and the bench ("AVX2", ...).
+const char* kernel_target() noexcept;
+
+}  // namespace avq

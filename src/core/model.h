@@ -1,0 +1,64 @@
+#pragma once
+// The model of an index: what training produced and what is needed to route, encode and score.
+// Plain data over memory that somebody else owns, so that PostgreSQL's side can keep it in a memory
+// context and core can keep it in vectors.
+//
+// Space: rows and queries are first *prepared* (codec.h: normalised for cosine, rotated if the
+// model says so); centroids and codebooks live in that space, padded with zeros to padded_dims.
+#include <cstddef>
+#include <cstdint>
+
+#include "core/metric.h"
+
+namespace avq {
+
+inline constexpr uint32_t kCodewords = 16;  // 4-bit codes
+inline constexpr uint32_t kMaxDims = 16000;
+
+// Fixed-size part; stored in the meta page, so: plain old data, explicit padding, never reordered
+// within a format version.
+struct ModelShape {
+  uint32_t dims;               // of the column
+  uint32_t lists;              // >= 1
+  uint32_t subspaces;          // M = ceil(dims / dims_per_subspace)
+  uint32_t dims_per_subspace;  // D
+  Metric metric;
+  uint8_t rotated;    // 1: rows and queries are rotated before coding
+  uint8_t row_scale;  // 1: codes of r/|r| with a scale per row; 0: codes of r, scale 1
+  uint8_t trained;    // 0: data-independent codebooks, one list with centroid 0
+  float eta;          // anisotropy of code assignment, h_par / h_perp; 1 = plain
+  float eta_scale;    // anisotropy of the per-row scale
+  float route_sigma;  // routing score = <q,c> (- |c|^2/2 for l2) + route_sigma * sigma_list * |q|
+  float error_scale;  // kappa: rms over candidates of (true score - estimate) * sqrt(dims) / (s * |q|)
+  float soar_lambda;  // 0 = every row is in one list
+  uint64_t seed;      // of the rotation and of all training
+
+  uint32_t padded_dims() const noexcept { return subspaces * dims_per_subspace; }
+};
+static_assert(sizeof(ModelShape) == 48);
+
+struct Model {
+  ModelShape shape;
+  const float* centroids;    // lists x padded_dims
+  const float* list_sigma;   // lists: rms residual norm / sqrt(dims)
+  const float* assign_bias;  // lists: |c|^2 / 2 for inner product and l2, 0 for cosine
+  const float* codebooks;    // subspaces x dims_per_subspace x 16, codeword fastest
+
+  // The four arrays, in this order, as one run of floats: the stored form.
+  static size_t float_count(const ModelShape& shape) noexcept {
+    const size_t lists = shape.lists;
+    return lists * shape.padded_dims() + 2 * lists +
+           static_cast<size_t>(shape.padded_dims()) * kCodewords;
+  }
+  static Model over(const ModelShape& shape, const float* floats) noexcept {
+    Model model;
+    model.shape = shape;
+    model.centroids = floats;
+    model.list_sigma = floats + static_cast<size_t>(shape.lists) * shape.padded_dims();
+    model.assign_bias = model.list_sigma + shape.lists;
+    model.codebooks = model.assign_bias + shape.lists;
+    return model;
+  }
+};
+
+}  // namespace avq

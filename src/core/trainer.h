@@ -1,0 +1,56 @@
+#pragma once
+// Training: from a sample of rows to a model. May throw avq::Error and std::bad_alloc.
+// Deterministic: the same sample, options and seed give the same model on the same CPU.
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/error.h"
+#include "core/model.h"
+
+namespace avq {
+
+struct TrainingOptions {
+  Metric metric = Metric::inner_product;
+  uint32_t dims = 0;
+  uint32_t lists = 1;               // wanted; fewer are made when the sample has fewer distinct rows
+  uint32_t dims_per_subspace = 0;   // 0 = auto_dims_per_subspace
+  float eta = 0;                    // anisotropy; 0 = auto
+  float anisotropic_threshold = 0;  // T relative to unit norm; 0 = unset; overrides eta
+  bool row_scale = true;
+  int rotate = -1;                  // 0 off, 1 on, -1 auto (when dimensions are unequal in variance)
+  float soar_lambda = 0;
+  uint64_t seed = 0;
+};
+
+struct PhaseSeconds {  // for the build's report of where its time went
+  double lists = 0, codebooks = 0, calibration = 0;
+};
+
+struct TrainedModel {
+  ModelShape shape;
+  std::vector<float> floats;  // Model::over(shape, floats.data())
+  PhaseSeconds seconds;
+  Model view() const noexcept { return Model::over(shape, floats.data()); }
+};
+
+// 2 up to 384 dims, then rising so that codes stay small.
+uint32_t auto_dims_per_subspace(uint32_t dims) noexcept;
+
+// Exact eta of the paper's weight w(t) = 1[t >= T] at relative threshold t = T/|x|:
+// eta = 1 + cos a sin^{d-1} a / I_d, a = arccos t, I_d = integral_0^a sin^d. Clamped to [1, 50].
+float eta_from_threshold(float relative_threshold, uint32_t dims) noexcept;
+
+// Memory that train() takes at its peak beyond the sample itself, in bytes.
+size_t training_memory(const TrainingOptions& options, size_t sample_rows) noexcept;
+
+// sample: rows x dims raw vectors with finite norms (for cosine: positive norms), shuffled or not;
+// it is prepared in place (normalised/rotated) only through copies. rows >= 1.
+TrainedModel train(const TrainingOptions& options, const float* sample, size_t rows, StopFlag stop);
+
+// The model of an index without rows: one list, centroid 0, codebooks of a Gaussian, rotation on
+// (unless options.rotate == 0). Codes of normalised residuals in a randomly rotated space are close
+// to Gaussian, so it works, if less well than a trained one.
+TrainedModel untrained(const TrainingOptions& options);
+
+}  // namespace avq
