@@ -1,6 +1,11 @@
 #pragma once
 // The server headers, as C. Files that include this one never include Highway or Eigen (their
 // macros clash); they may include the plain-data headers of core.
+
+// Entry points stay visible under -fvisibility=hidden; the server's headers see to it themselves
+// only from PostgreSQL 16 on.
+#define PGDLLEXPORT __attribute__((visibility("default")))
+
 extern "C" {
 #include "postgres.h"
 
