@@ -1,0 +1,185 @@
+// The scan of 4-bit codes, after "quick ADC" (André, Kermarrec, Le Scouarnec, VLDB 2016 and PAMI
+// 2019): a subspace's table of 16 bytes fits a register, and one byte shuffle looks up 16 rows.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels_scan.cpp"
+#include "hwy/foreach_target.h"
+//
+#include "core/kernels.h"
+#include "core/kernels_inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace avq::HWY_NAMESPACE {
+
+// 256 entries of at most 255 fit 16 bits.
+constexpr size_t kSubspacesPer16Bits = 256;
+
+#if HWY_TARGET == HWY_SCALAR
+
+// sums[j] = sum of row j's table entries over `subspaces` <= 256 code rows.
+HWY_INLINE void sum_codes(const uint8_t* codes, const uint8_t* lut, size_t subspaces,
+                          uint16_t* sums) {
+  for (size_t j = 0; j < kBlockRows; ++j) sums[j] = 0;
+  for (size_t m = 0; m < subspaces; ++m) {
+    for (size_t j = 0; j < kCodeRowBytes; ++j) {
+      const uint8_t pair = codes[m * kCodeRowBytes + j];
+      sums[j] += lut[m * kCodeRowBytes + (pair & 15)];
+      sums[j + 16] += lut[m * kCodeRowBytes + (pair >> 4)];
+    }
+  }
+}
+
+#else
+
+#if HWY_HAVE_SCALABLE
+using Bytes = hn::FixedTag<uint8_t, 16>;
+#else
+using Bytes = hn::CappedTag<uint8_t, 64>;
+#endif
+
+// One code row or table in the lowest 16 bytes, zeros above: zero codes look up zero tables there.
+template <class D>
+HWY_INLINE hn::Vec<D> load_one(D d, const uint8_t* from) {
+  if constexpr (hn::MaxLanes(D()) <= kCodeRowBytes) {
+    return hn::LoadU(d, from);
+  } else {
+    const hn::Half<D> half;
+    return hn::ZeroExtendVector(d, load_one(half, from));
+  }
+}
+
+// The sum of a vector's 16-byte blocks.
+template <class D>
+HWY_INLINE auto add_blocks(D d, hn::Vec<D> sums) {
+  if constexpr (hn::MaxLanes(D()) <= 8) {
+    return sums;
+  } else {
+    const hn::Half<D> half;
+    return add_blocks(half, hn::Add(hn::LowerHalf(half, sums), hn::UpperHalf(half, sums)));
+  }
+}
+
+// Bytes are added without being taken apart: `all` sums pairs of bytes as 16-bit numbers (carries
+// of the lower byte run into the upper one, modulo 2^16), `odd` the upper bytes alone. What
+// remains of `all` after taking away the upper bytes is the sum of the lower ones.
+template <class D16>
+HWY_INLINE void store_sums(D16 d16, hn::Vec<D16> all, hn::Vec<D16> odd, uint16_t* sums) {
+  const hn::FixedTag<uint16_t, 8> eight;
+  const auto upper = add_blocks(d16, odd);
+  const auto lower = hn::Sub(add_blocks(d16, all), hn::ShiftLeft<8>(upper));
+  hn::StoreU(hn::InterleaveLower(eight, lower, upper), eight, sums);
+  hn::StoreU(hn::InterleaveUpper(eight, lower, upper), eight, sums + 8);
+}
+
+// sums[j] = sum of row j's table entries over `subspaces` <= 256 code rows.
+HWY_INLINE void sum_codes(const uint8_t* HWY_RESTRICT codes, const uint8_t* HWY_RESTRICT lut,
+                          size_t subspaces, uint16_t* HWY_RESTRICT sums) {
+  const Bytes d;
+  const hn::Repartition<uint16_t, Bytes> d16;
+  const size_t step = hn::Lanes(d);
+  const size_t size = subspaces * kCodeRowBytes;
+  const auto nibble = hn::Set(d, uint8_t{15});
+  auto low_all = hn::Zero(d16), low_odd = low_all, high_all = low_all, high_odd = low_all;
+  const auto add = [&](hn::Vec<Bytes> pairs, hn::Vec<Bytes> table) HWY_ATTR {
+    const auto high_codes = hn::BitCast(d, hn::ShiftRight<4>(hn::BitCast(d16, pairs)));
+    const auto low =
+        hn::BitCast(d16, hn::TableLookupBytes(table, hn::And(pairs, nibble)));
+    const auto high =
+        hn::BitCast(d16, hn::TableLookupBytes(table, hn::And(high_codes, nibble)));
+    low_all = hn::Add(low_all, low);
+    high_all = hn::Add(high_all, high);
+    low_odd = hn::Add(low_odd, hn::ShiftRight<8>(low));
+    high_odd = hn::Add(high_odd, hn::ShiftRight<8>(high));
+  };
+  size_t i = 0;
+  for (; i + 2 * step <= size; i += 2 * step) {
+    add(hn::LoadU(d, codes + i), hn::LoadU(d, lut + i));
+    add(hn::LoadU(d, codes + i + step), hn::LoadU(d, lut + i + step));
+  }
+  if (i + step <= size) {
+    add(hn::LoadU(d, codes + i), hn::LoadU(d, lut + i));
+    i += step;
+  }
+  for (; i < size; i += kCodeRowBytes) add(load_one(d, codes + i), load_one(d, lut + i));
+  store_sums(d16, low_all, low_odd, sums);
+  store_sums(d16, high_all, high_odd, sums + 16);
+}
+
+#endif
+
+template <class D>
+HWY_INLINE hn::Vec<D> load_sums(D d, const uint16_t* sums) {
+  const hn::Rebind<uint16_t, D> halves;
+  const hn::Rebind<int32_t, D> words;
+  return hn::ConvertTo(d, hn::PromoteTo(words, hn::LoadU(halves, sums)));
+}
+
+template <class D>  // sums stay below 2^24
+HWY_INLINE hn::Vec<D> load_sums(D d, const int32_t* sums) {
+  const hn::Rebind<int32_t, D> words;
+  return hn::ConvertTo(d, hn::LoadU(words, sums));
+}
+
+template <class Sum>
+HWY_INLINE uint32_t keys_of(const Sum* HWY_RESTRICT sums, const uint16_t* HWY_RESTRICT scales,
+                            const float* HWY_RESTRICT offsets, const ScanParams& params,
+                            float* HWY_RESTRICT keys) {
+  const Floats d;
+  const hn::Rebind<uint16_t, Floats> halves;
+  const hn::Rebind<uint32_t, Floats> words;
+  const size_t lanes = hn::Lanes(d);
+  const auto step = hn::Set(d, params.step);
+  const auto base = hn::Set(d, params.base);
+  const auto list_score = hn::Set(d, params.list_score);
+  const auto threshold = hn::Set(d, params.threshold);
+  auto survives = hn::FirstN(d, 0);
+  for (size_t j = 0; j < kBlockRows; j += lanes) {
+    const auto scale_bits = hn::PromoteTo(words, hn::LoadU(halves, scales + j));
+    const auto scale = hn::BitCast(d, hn::ShiftLeft<16>(scale_bits));
+    const auto product = hn::MulAdd(step, load_sums(d, sums + j), base);
+    auto key = hn::MulAdd(scale, product, list_score);
+    if (offsets != nullptr) key = hn::Sub(key, hn::LoadU(d, offsets + j));
+    hn::StoreU(key, d, keys + j);
+    survives = hn::Or(survives, hn::Ge(key, threshold));
+  }
+  if (HWY_LIKELY(hn::AllFalse(d, survives))) return 0;
+  uint32_t mask = 0;
+  for (size_t j = 0; j < kBlockRows; j += lanes) {
+    uint8_t bits[8] = {0};
+    hn::StoreMaskBits(d, hn::Ge(hn::LoadU(d, keys + j), threshold), bits);
+    mask |= (bits[0] | static_cast<uint32_t>(bits[1]) << 8) << j;
+  }
+  return mask;
+}
+
+uint32_t score_block(const uint8_t* codes, size_t subspaces, const uint16_t* scales,
+                     const float* offsets, const ScanParams& params, float* keys) {
+  HWY_ALIGN uint16_t sums[kBlockRows];
+  if (HWY_LIKELY(subspaces <= kSubspacesPer16Bits)) {
+    sum_codes(codes, params.lut, subspaces, sums);
+    return keys_of(sums, scales, offsets, params, keys);
+  }
+  HWY_ALIGN int32_t wide[kBlockRows] = {0};
+  for (size_t m = 0; m < subspaces; m += kSubspacesPer16Bits) {
+    const size_t rest = subspaces - m;
+    sum_codes(codes + m * kCodeRowBytes, params.lut + m * kCodeRowBytes,
+              rest < kSubspacesPer16Bits ? rest : kSubspacesPer16Bits, sums);
+    for (size_t j = 0; j < kBlockRows; ++j) wide[j] += sums[j];
+  }
+  return keys_of(wide, scales, offsets, params, keys);
+}
+
+}  // namespace avq::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace avq {
+
+HWY_EXPORT(score_block);
+
+uint32_t score_block(const uint8_t* codes, size_t subspaces, const uint16_t* scales,
+                     const float* offsets, const ScanParams& params, float* keys) noexcept {
+  return HWY_DYNAMIC_DISPATCH(score_block)(codes, subspaces, scales, offsets, params, keys);
+}
+
+}  // namespace avq
+#endif
