@@ -8,21 +8,57 @@ INSTALL_SQL = src/install/types.sql src/install/index.sql
 DATA_built = avq--$(EXTVERSION).sql
 EXTRA_CLEAN = $(SRCS:.cpp=.d) build avq--$(EXTVERSION).sql
 
+# `make installcheck`, against the running server that the environment names.
 REGRESS = $(sort $(notdir $(basename $(wildcard sql/*.sql))))
 REGRESS_OPTS = --load-extension=avq
+ISOLATION = $(sort $(notdir $(basename $(wildcard test/isolation/specs/*.spec))))
+ISOLATION_OPTS = --load-extension=avq --inputdir=test/isolation
 
 OPTFLAGS ?=
 override with_llvm = no
 PG_CPPFLAGS = -Isrc -isystem /usr/include/eigen3 -MMD -MP
-PG_CXXFLAGS = -std=c++20 -O3 $(OPTFLAGS) -fvisibility=hidden -fno-math-errno -ffp-contract=off \
+PG_CXXFLAGS = -std=c++20 -O3 $(OPTFLAGS) -fno-math-errno -ffp-contract=off \
 	-Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-register
 SHLIB_LINK = -lhwy -lstdc++ -lm -Wl,--version-script=src/avq.map
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+ifneq ($(PGXS),)
 include $(PGXS)
+else
+all install uninstall installcheck clean:
+	@echo "No PGXS found by $(PG_CONFIG): install PostgreSQL's server headers, or set PG_CONFIG."; exit 1
+endif
 
 -include $(SRCS:.cpp=.d)
 
 avq--$(EXTVERSION).sql: $(INSTALL_SQL)
 	cat $^ > $@
+
+# These set up what they need (apt on Debian and its kin) and use private servers.
+.PHONY: demo test unit lint format tidy bench dist
+demo:
+	@scripts/demo.sh
+
+# One suite only: make test SUITES=tap TAP_TESTS=test/t/002_crash.pl
+test:
+	@scripts/test.sh $(SUITES)
+
+unit:
+	@$(MAKE) -C test/unit check
+
+lint:
+	@scripts/lint.sh
+
+format:
+	clang-format -i $(shell find src test bench -name '*.cpp' -o -name '*.h')
+
+tidy:
+	clang-tidy $(SRCS) -- -std=c++20 -Isrc -isystem /usr/include/eigen3 \
+	  -isystem $(shell $(PG_CONFIG) --includedir-server)
+
+bench:
+	@echo "python3 bench/run.py --data DIR, see bench/README.md"
+
+dist:
+	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ -o $(EXTENSION)-$(EXTVERSION).zip HEAD

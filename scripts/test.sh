@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# make test: sets up what is missing, builds, and runs every suite: lint unit regress isolation tap.
+# Arguments choose suites; TAP_TESTS chooses scripts, e.g.
+#   TAP_TESTS=test/t/002_crash.pl scripts/test.sh tap
+# The servers are private ones of an own copy of PostgreSQL, stopped and removed at the end. On a
+# failure, the outputs worth reading are kept in build/test-logs.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+suites=("$@")
+[ ${#suites[@]} -gt 0 ] || suites=(lint unit regress isolation tap)
+wants() { [[ " ${suites[*]} " == *" $1 "* ]]; }
+
+ensure_packages test
+pg_config=$(find_pg_config) || die "no PostgreSQL with server headers found"
+say "building avq for $("$pg_config" --version)"
+make -s -C "$avq_top" -j"$(nproc)" all PG_CONFIG="$pg_config"
+
+choose_server_user
+make_work_directory
+logs=$avq_top/build/test-logs
+rm -rf "$logs"
+
+summary=()
+failed=0
+# Runs one suite, shows its output, and keeps its closing lines for the summary.
+# Arguments: name, how many closing lines, command.
+run_suite() {
+  local name=$1 lines=$2 log=$work/$1.log begin=$SECONDS verdict=ok
+  shift 2
+  say "$name"
+  if ! "$@" 2>&1 | tee "$log"; then
+    verdict=FAILED
+    failed=1
+  fi
+  summary+=("-- $name: $verdict, $((SECONDS - begin)) s"
+    "$(grep -v '^[[:space:]]*$' "$log" | tail -n "$lines" | sed 's/^/   /')")
+}
+
+# The server's user may be unable to read the checkout, and writes its results: it gets a copy.
+copy_tree() {
+  mkdir "$work/tree"
+  tar -C "$avq_top" --exclude=./.git --exclude=./build -cf - . | tar -C "$work/tree" -xf -
+  if [ "$(id -u)" = 0 ]; then chown -R "$server_user" "$work/tree"; fi
+}
+
+run_regress() {
+  "${as_server[@]}" make -s -C "$work/tree" installcheck PG_CONFIG="$pg_config" ISOLATION= || {
+    head -n 200 "$work/tree/regression.diffs" 2>/dev/null
+    return 1
+  }
+}
+
+run_isolation() {
+  "${as_server[@]}" make -s -C "$work/tree" installcheck PG_CONFIG="$pg_config" REGRESS= || {
+    head -n 200 "$work/tree/output_iso/regression.diffs" 2>/dev/null
+    return 1
+  }
+}
+
+# The environment that PGXS gives to its TAP tests on PostgreSQL 15 to 18, for the private copy.
+run_tap() {
+  local out=$work/tree/tmp_check
+  "${as_server[@]}" mkdir -p "$out/log"
+  cd "$work/tree"
+  # shellcheck disable=SC2086
+  "${as_server[@]}" env -u PGHOST -u PGUSER -u PGDATABASE -u PGPORT \
+    TESTDIR="$work/tree" TESTDATADIR="$out" TESTLOGDIR="$out/log" \
+    PG_REGRESS="$pgxs_dir/src/test/regress/pg_regress" \
+    share_contrib_dir="$("$pg_bin/pg_config" --sharedir)/extension" \
+    prove -j "$(nproc)" -I "$pgxs_dir/src/test/perl" -I test/lib --timer --failures \
+    ${TAP_TESTS:-test/t/*.pl}
+}
+
+keep_logs() {
+  mkdir -p "$logs"
+  cp "$work"/*.log "$logs/" 2>/dev/null || true
+  cp -r "$work"/tree/regression.* "$work"/tree/output_iso "$logs/" 2>/dev/null || true
+  cp -r "$work"/tree/tmp_check/log "$logs/tap" 2>/dev/null || true
+  cp "$work/server/log" "$logs/server.log" 2>/dev/null || true
+  echo "outputs kept in build/test-logs"
+}
+
+wants lint && run_suite lint 1 "$avq_top/scripts/lint.sh" --basic
+wants unit && run_suite unit 2 make -s -C "$avq_top/test/unit" -j"$(nproc)" check
+if wants regress || wants isolation || wants tap; then
+  make_private_postgres "$pg_config"
+  copy_tree
+fi
+if wants regress || wants isolation; then
+  start_private_server fsync=off max_prepared_transactions=5
+  wants regress && run_suite regress 1 run_regress
+  wants isolation && run_suite isolation 1 run_isolation
+  stop_private_server
+fi
+wants tap && run_suite tap 3 run_tap
+
+say "summary"
+printf '%s\n' "${summary[@]}"
+if [ "$failed" != 0 ]; then
+  keep_logs
+  echo "FAILED"
+  exit 1
+fi
+echo "all passed"
