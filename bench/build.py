@@ -1,0 +1,130 @@
+"""Loads a set, builds one index on it and says what that cost."""
+
+import os
+import threading
+import time
+
+import dataset
+
+kPollSeconds = 0.02
+
+
+class MemoryWatch:
+  """Peak memory of one process on this machine while the context is open.
+
+  VmHWM, the kernel's own high-water mark, counts touched shared buffers too; RssAnon is private
+  memory alone, but sampled. Both stay None when the process is not visible here.
+  """
+
+  def __init__(self, pid):
+    self.path = f"/proc/{pid}/status"
+    self.peak_total = None
+    self.peak_private = None
+    self.done = threading.Event()
+    self.thread = threading.Thread(target=self._poll, daemon=True)
+
+  def _sample(self):
+    try:
+      with open(self.path, encoding="ascii", errors="replace") as file:
+        fields = dict(line.split(":", 1) for line in file if ":" in line)
+      self.peak_total = int(fields["VmHWM"].split()[0]) * 1024
+      private = int(fields["RssAnon"].split()[0]) * 1024
+      self.peak_private = max(self.peak_private or 0, private)
+    except (OSError, KeyError, ValueError):
+      pass
+
+  def _poll(self):
+    while not self.done.wait(kPollSeconds):
+      self._sample()
+
+  def __enter__(self):
+    self._sample()
+    self.thread.start()
+    return self
+
+  def __exit__(self, *_):
+    self.done.set()
+    self.thread.join()
+    self._sample()
+
+
+def load(connect, method, data):
+  """Creates the method's schema with items and queries in it; returns seconds."""
+  connection = connect(method, [])
+  cursor = connection.cursor()
+  cursor.execute(f"CREATE SCHEMA {method.schema}")
+  started = time.monotonic()
+  dataset.load(cursor, data)
+  seconds = time.monotonic() - started
+  cursor.execute("VACUUM (ANALYZE, FREEZE) items")
+  cursor.execute("VACUUM (ANALYZE, FREEZE) queries")
+  connection.close()
+  return seconds
+
+
+def build(connect, method, data, index_settings):
+  """CREATE INDEX in a fresh backend, so that its memory is the build's own."""
+  connection = connect(method, [("client_min_messages", "debug1"), *index_settings])
+  cursor = connection.cursor()
+  cursor.execute("CHECKPOINT")
+  cursor.execute("SELECT pg_backend_pid()")
+  pid = cursor.fetchone()[0]
+  del connection.notices[:]
+  sql = method.index_sql(data)
+  load = os.getloadavg()[0]
+  with MemoryWatch(pid) as memory:
+    cpu = process_seconds(pid)
+    started = time.monotonic()
+    cursor.execute(sql)
+    seconds = time.monotonic() - started
+    cpu = None if cpu is None else process_seconds(pid) - cpu
+  notices = [notice.strip() for notice in connection.notices]
+  cursor.execute("CHECKPOINT")
+  cursor.execute("SELECT pg_relation_size('items_embedding_idx'), pg_table_size('items')")
+  index_bytes, table_bytes = cursor.fetchone()
+  result = {
+      "sql": sql, "seconds": seconds, "cpu_seconds": cpu, "load": load,
+      "peak_private_bytes": memory.peak_private, "peak_total_bytes": memory.peak_total,
+      "index_bytes": index_bytes, "table_bytes": table_bytes,
+      "index_bytes_per_row": index_bytes / data.rows, "messages": notices}
+  if method.name == "avq":
+    result["index_info"] = row_of(cursor, "SELECT * FROM avq_index_info('items_embedding_idx')")
+  connection.close()
+  return result
+
+
+def process_seconds(pid):
+  """CPU time of a process on this machine: what a busy machine cannot distort much."""
+  try:
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+      fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+  except (OSError, IndexError, ValueError):
+    return None
+
+
+def row_of(cursor, sql):
+  """A one-row or (name, value) result as a dictionary, empty when the function is missing."""
+  cursor.execute("SELECT to_regproc('avq_index_info') IS NOT NULL")
+  if not cursor.fetchone()[0]:
+    return {}
+  cursor.execute(sql)
+  rows = cursor.fetchall()
+  names = [column.name for column in cursor.description]
+  if len(names) == 2 and len(rows) != 1:
+    return {str(name): plain(value) for name, value in rows}
+  return {name: plain(value) for name, value in zip(names, rows[0])} if rows else {}
+
+
+def plain(value):
+  return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
+
+
+def prewarm(connection):
+  """Reads table and index into shared buffers; the measuring passes do it too, but later."""
+  cursor = connection.cursor()
+  cursor.execute("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_prewarm'")
+  if cursor.fetchone()[0]:
+    cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm SCHEMA public")
+    for relation in ("items", "items_embedding_idx", "queries", "queries_pkey"):
+      cursor.execute("SELECT public.pg_prewarm(%s::regclass)", (relation,))

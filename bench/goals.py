@@ -1,0 +1,64 @@
+"""Compares a run with goals written down beforehand.
+
+A goals file is a list of objects: set, metric, method and one of
+- recall, times_exact, limit: some point of the sweep reaches both;
+- default_recall, limit: the row with no setting touched reaches it;
+- recall, limit, block_share: a point reaches the recall scoring at most that share of the blocks;
+- index_over_table, build_seconds: at most.
+"""
+
+
+def find_entry(document, goal):
+  for result in document["sets"]:
+    if (result["set"], result["metric"]) == (goal["set"], goal["metric"]):
+      for entry in result["methods"]:
+        if entry["method"] == goal.get("method", "avq"):
+          return entry
+  return None
+
+
+def block_share(entry, point):
+  scored = point["counters"].get("blocks_scored")
+  total = next((value for name, value in entry["build"].get("index_info", {}).items()
+                if name in ("blocks", "code_blocks")), None)
+  return None if scored is None or not total else scored / float(total)
+
+
+def judge(entry, goal):
+  """(met or None when it could not be measured, what was measured)."""
+  points = [point for point in entry["points"] if point["limit"] == goal.get("limit")]
+  if "default_recall" in goal:
+    found = [point["recall"] for point in points if point["settings"] == "default"]
+    return (found[0] >= goal["default_recall"], f"{found[0]:.4f}") if found else (None, "")
+  if "times_exact" in goal:
+    good = [point["timing"]["times_exact"] for point in points
+            if point["recall"] >= goal["recall"] and "timing" in point]
+    if not any("timing" in point for point in points):
+      return None, ""
+    return bool(good) and max(good) >= goal["times_exact"], f"{max(good, default=0):.0f}×"
+  if "block_share" in goal:
+    shares = [block_share(entry, point) for point in points if point["recall"] >= goal["recall"]]
+    shares = [share for share in shares if share is not None]
+    if not shares:
+      return (None, "") if points else (False, "recall not reached")
+    return min(shares) <= goal["block_share"], f"{100 * min(shares):.1f} % of the blocks"
+  one = entry["build"]
+  if "index_over_table" in goal:
+    ratio = one["index_bytes"] / one["table_bytes"]
+    return ratio <= goal["index_over_table"], f"{ratio:.2f}"
+  if "build_seconds" in goal:
+    return one["seconds"] <= goal["build_seconds"], f"{one['seconds']:.1f} s"
+  return None, ""
+
+
+def text(document, goals):
+  lines = []
+  for goal in goals:
+    entry = find_entry(document, goal)
+    met, found = judge(entry, goal) if entry else (None, "")
+    mark = {True: "met", False: "**missed**", None: "not measured"}[met]
+    wanted = ", ".join(f"{name} {value}" for name, value in goal.items()
+                       if name not in ("set", "metric"))
+    lines.append(f"- {goal['set']} {goal['metric']}: {wanted}: {mark}" +
+                 (f" ({found})" if found else ""))
+  return "\n".join(lines)

@@ -1,0 +1,142 @@
+"""Markdown of one run."""
+
+import goals as goals_module
+
+kRecallLevels = (0.90, 0.95, 0.99)
+
+
+def table(header, rows):
+  lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+  return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
+
+
+def megabytes(value):
+  return "" if value is None else f"{value / 1e6:.1f}"
+
+
+def rate(value):
+  return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def environment_text(document):
+  info = document["environment"]
+  lines = [f"{info['time']}, {info['cpu']}, {info['cores']} cores, {info['memory_gb']} GB, load "
+           f"{info['load_at_start'][0]:.1f} at the start; commit {info['commit']}"]
+  lines += [f"{name}: {version}" for name, version in info["versions"].items()]
+  settings = ", ".join(f"{name}={value}" for name, value in info["settings"].items())
+  lines.append(f"settings: {settings or 'those of the given server'}")
+  if document.get("libraries_changed"):
+    lines.append("**A library was replaced during this run: do not use its figures.**")
+  return "\n".join(f"- {line}" for line in lines)
+
+
+def build_table(result):
+  rows = []
+  for entry in result["methods"]:
+    one = entry["build"]
+    rows.append([
+        entry["method"], f"{one['seconds']:.1f}",
+        "" if one["cpu_seconds"] is None else f"{one['cpu_seconds']:.1f}",
+        megabytes(one["peak_private_bytes"]), megabytes(one["peak_total_bytes"]),
+        megabytes(one["index_bytes"]), megabytes(one["table_bytes"]),
+        f"{one['index_bytes'] / one['table_bytes']:.2f}", f"{one['index_bytes_per_row']:.0f}"])
+  return table(["index", "build s", "CPU s", "peak private MB", "VmHWM MB", "index MB",
+                "table MB", "index/table", "bytes/row"], rows)
+
+
+def floor_table(result):
+  rows = []
+  for name, label in (("select_1", "SELECT 1"), ("lookup", "query look-up")):
+    one = result["floors"][name]
+    rows.append([label, rate(one["qps"]), f"{one['p50_ms']:.3f}", f"{one['p99_ms']:.3f}", ""])
+  seen = set()
+  for entry in result["methods"]:
+    if entry["database"] in seen:
+      continue
+    seen.add(entry["database"])
+    for limit, one in entry["exact"].items():
+      rows.append([f"exact scan, {entry['database']}, LIMIT {limit}", rate(one["qps"]),
+                   f"{one['p50_ms']:.3f}", f"{one['p99_ms']:.3f}", f"{one['us_per_row']:.3f}"])
+  return table(["floor", "QPS", "p50 ms", "p99 ms", "µs/row"], rows)
+
+
+def point_row(method, point):
+  row = [point["limit"], method, point["settings"], point["plan"].replace("items_embedding_", ""),
+         f"{point['recall']:.4f}", f"{point['recall_by_id']:.4f}", f"{point['returned']:.2f}",
+         point["out_of_order"], f"{point['buffers']:.0f}"]
+  one = point.get("timing")
+  if one:
+    row += [rate(one["qps"]), f"{one['p50_ms']:.3f}", f"{one['p99_ms']:.3f}",
+            f"{one['first_ms']:.1f}", f"{one['times_exact']:.0f}", f"{one['times_exact_p50']:.0f}",
+            f"{one['load']:.1f}"]
+  return row
+
+
+def point_table(result):
+  rows = [point_row(entry["method"], point)
+          for entry in result["methods"] for point in entry["points"]]
+  rows.sort(key=lambda row: row[0])
+  header = ["k", "method", "setting", "plan", "recall", "by id", "rows", "disorder", "buffers"]
+  if rows and len(rows[0]) > len(header):
+    header += ["QPS", "p50 ms", "p99 ms", "first ms", "× exact", "× exact p50", "load"]
+  return table(header, rows)
+
+
+def best_at(entry, limit, level):
+  """The fastest point that reaches the recall, or None."""
+  good = [point for point in entry["points"]
+          if point["limit"] == limit and point["recall"] >= level and "timing" in point]
+  return max(good, key=lambda point: point["timing"]["qps"], default=None)
+
+
+def summary_table(result, limits):
+  rows = []
+  for limit in limits:
+    for entry in result["methods"]:
+      row = [limit, entry["method"]]
+      for level in kRecallLevels:
+        best = best_at(entry, limit, level)
+        row.append("not reached" if best is None else
+                   f"{rate(best['timing']['qps'])} ({best['timing']['times_exact']:.0f}×, "
+                   f"recall {best['recall']:.3f})")
+      rows.append(row)
+  return table(["k", "method"] + [f"QPS at recall ≥ {level:.2f}" for level in kRecallLevels], rows)
+
+
+def counter_table(result):
+  """What the scan itself counted, mean per query."""
+  parts = []
+  for entry in result["methods"]:
+    names = list(dict.fromkeys(name for point in entry["points"] for name in point["counters"]))
+    if names:
+      rows = [[point["limit"], point["settings"],
+               *(f"{point['counters'].get(name, 0):.1f}" for name in names)]
+              for point in entry["points"]]
+      parts.append(f"Work per query, {entry['method']}:\n\n"
+                   + table(["k", "setting", *names], rows))
+  return "\n\n".join(parts)
+
+
+def build_notes(result):
+  lines = []
+  for entry in result["methods"]:
+    one = entry["build"]
+    lines.append(f"- `{one['sql']}`")
+    lines += [f"  - {name}: {value}" for name, value in one.get("index_info", {}).items()]
+    lines += [f"  - {message}" for message in one["messages"] if entry["method"].startswith("avq")]
+  return "\n".join(lines)
+
+
+def markdown(document, goals):
+  parts = ["# Benchmark", environment_text(document)]
+  limits = document["arguments"]["limits"]
+  for result in document["sets"]:
+    parts.append(f"## {result['set']}, {result['metric']}: {result['rows']:,} rows × "
+                 f"{result['dims']}, {result['queries']} queries")
+    parts += [build_table(result), build_notes(result)]
+    if result["floors"]:
+      parts += [floor_table(result), summary_table(result, limits)]
+    parts += [point_table(result), counter_table(result)]
+  if goals:
+    parts += ["## Goals", goals_module.text(document, goals)]
+  return "\n\n".join(part for part in parts if part)
