@@ -1,0 +1,56 @@
+#pragma once
+// The text format of vectors: [1,2.5,-3e-05]. Without a server, so that it can be fuzzed.
+//
+// Reading accepts what strtof accepts as a number (decimal and hexadecimal), white space round
+// every token, and nothing after the closing bracket; it rounds to the nearest float once.
+// Numbers too small for a float become a subnormal or zero, as with PostgreSQL's own float4.
+// Writing gives the digits of PostgreSQL's float4out: the fewest that read back as the same float.
+//
+// Invariants: format_vector's output always reads back bit by bit.
+// Errors: none thrown; parse_vector reports a status. Both expect LC_NUMERIC to be C, as it is in
+// every server process.
+#include <cstddef>
+
+namespace avq {
+
+enum class ParseStatus {
+  ok,
+  syntax,         // not a vector literal
+  no_opening,     // the first thing is not [
+  trailing_junk,  // something follows ]
+  empty,          // []
+  too_many,       // more than max_dims elements
+  not_a_number,   // an element is NaN
+  infinite,       // an element is spelt as infinity
+  out_of_range,   // an element is too large for a float; the token says which
+};
+
+struct ParseResult {
+  ParseStatus status;
+  int dims;            // elements read, of use when status is ok
+  const char* token;   // with out_of_range, the number's first character
+  size_t token_bytes;  // and its length
+};
+
+// Reads the NUL-terminated text into out, which has room for max_dims elements.
+ParseResult parse_vector(const char* text, float* out, int max_dims) noexcept;
+
+// The most elements that the text can hold: one more than it has commas, at most max_dims.
+int count_elements_at_most(const char* text, int max_dims) noexcept;
+
+// A sign, nine digits with a point, an exponent: -1.17549435e-38.
+inline constexpr size_t kMaxFloatBytes = 15;
+
+// Writes at most kMaxFloatBytes characters, no NUL; returns the end. The value is finite.
+char* format_float(float value, char* out) noexcept;
+
+// Brackets, elements, commas and the NUL.
+inline constexpr size_t formatted_vector_bytes(int dims) {
+  return static_cast<size_t>(dims) * (kMaxFloatBytes + 1) + 3;
+}
+
+// Writes the text with a final NUL to out, which has formatted_vector_bytes(dims) bytes; returns
+// the length without the NUL.
+size_t format_vector(const float* values, int dims, char* out) noexcept;
+
+}  // namespace avq
