@@ -14,6 +14,10 @@ def megabytes(value):
   return "" if value is None else f"{value / 1e6:.1f}"
 
 
+def number(value, digits):
+  return "" if value is None else f"{value:.{digits}f}"
+
+
 def rate(value):
   return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
 
@@ -48,7 +52,8 @@ def floor_table(result):
   rows = []
   for name, label in (("select_1", "SELECT 1"), ("lookup", "query look-up")):
     one = result["floors"][name]
-    rows.append([label, rate(one["qps"]), f"{one['p50_ms']:.3f}", f"{one['p99_ms']:.3f}", ""])
+    rows.append([label, rate(one["qps"]), f"{one['p50_ms']:.3f}", f"{one['p99_ms']:.3f}",
+                 number(one["cpu_ms"], 3), ""])
   seen = set()
   for entry in result["methods"]:
     if entry["database"] in seen:
@@ -56,8 +61,9 @@ def floor_table(result):
     seen.add(entry["database"])
     for limit, one in entry["exact"].items():
       rows.append([f"exact scan, {entry['database']}, LIMIT {limit}", rate(one["qps"]),
-                   f"{one['p50_ms']:.3f}", f"{one['p99_ms']:.3f}", f"{one['us_per_row']:.3f}"])
-  return table(["floor", "QPS", "p50 ms", "p99 ms", "µs/row"], rows)
+                   f"{one['p50_ms']:.3f}", f"{one['p99_ms']:.3f}", number(one["cpu_ms"], 3),
+                   f"{one['us_per_row']:.3f} ({number(one['cpu_us_per_row'], 3)} CPU)"])
+  return table(["floor", "QPS", "p50 ms", "p99 ms", "CPU ms", "µs/row"], rows)
 
 
 def point_row(method, point):
@@ -67,7 +73,8 @@ def point_row(method, point):
   one = point.get("timing")
   if one:
     row += [rate(one["qps"]), f"{one['p50_ms']:.3f}", f"{one['p99_ms']:.3f}",
-            f"{one['first_ms']:.1f}", f"{one['times_exact']:.0f}", f"{one['times_exact_p50']:.0f}",
+            number(one["cpu_ms"], 3), f"{one['first_ms']:.1f}", f"{one['times_exact']:.0f}",
+            f"{one['times_exact_p50']:.0f}", number(one["times_exact_cpu"], 0),
             f"{one['load']:.1f}"]
   return row
 
@@ -78,7 +85,7 @@ def point_table(result):
   rows.sort(key=lambda row: row[0])
   header = ["k", "method", "setting", "plan", "recall", "by id", "rows", "disorder", "buffers"]
   if rows and len(rows[0]) > len(header):
-    header += ["QPS", "p50 ms", "p99 ms", "first ms", "× exact", "× exact p50", "load"]
+    header += ["QPS", "p50 ms", "p99 ms", "CPU ms", "first ms", "× exact", "× p50", "× CPU", "load"]
   return table(header, rows)
 
 

@@ -6,6 +6,7 @@ See README.md in this directory for the method and for the meaning of every colu
 
 import argparse
 import json
+import os
 import sys
 import time
 
@@ -43,6 +44,8 @@ def parse_arguments():
   parser.add_argument("--bindir", help="directory of the server's programs")
   parser.add_argument("--dsn", help="measure in this server instead of a private one; it must "
                       "have no databases db_avq and db_pgvector")
+  parser.add_argument("--no-pin", action="store_true", help="let client and backend use any CPU; "
+                      "by default timed ones share a CPU in a private server")
   parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                       dest="server_settings", help="a setting of the private server")
   parser.add_argument("--build-set", action="append", default=[], metavar="NAME=VALUE",
@@ -68,7 +71,9 @@ class Bench:
   def __init__(self, arguments, host):
     self.arguments = arguments
     self.server = host
-    self.clock = timing.Clock(host, arguments.seconds)
+    self.cpus = os.sched_getaffinity(0)
+    self.cpu = None if arguments.no_pin or arguments.dsn else max(self.cpus)
+    self.clock = timing.Clock(host, arguments.seconds, self.cpu)
     self.methods = []
     self.versions = {}
 
@@ -192,9 +197,11 @@ class Bench:
 
     for repeat in range(self.arguments.repeats):
       say(f"  timing {data.name} {data.metric}, round {repeat + 1} of {self.arguments.repeats}")
+      if self.cpu is not None:
+        self.server.pin({self.cpu})
       for database, sql, settings, bursts in jobs.values():
-        latencies = self.clock.run(database, sql, settings, seed=repeat + 1)
-        bursts.append(timing.summarize_burst(latencies))
+        bursts.append(self.clock.run(database, sql, settings, seed=repeat + 1))
+      self.server.pin(self.cpus)
 
     for floor in ("select_1", "lookup"):
       result["floors"][floor] = timing.summarize(jobs[floor][3])
@@ -202,6 +209,7 @@ class Bench:
       for limit in self.arguments.limits:
         exact = timing.summarize(jobs[("exact", entry["database"], limit)][3])
         exact["us_per_row"] = 1000 * exact["p50_ms"] / data.rows
+        exact["cpu_us_per_row"] = exact["cpu_ms"] and 1000 * exact["cpu_ms"] / data.rows
         entry["exact"][str(limit)] = exact
     for number, (method, point) in enumerate(points):
       bursts = jobs[number][3]

@@ -58,6 +58,9 @@ class GivenServer:
   def connection_string(self, database):
     return f"{self.dsn} dbname={database}"
 
+  def pin(self, cpus):
+    pass
+
   def stop(self):
     pass
 
@@ -111,6 +114,10 @@ class PrivateServer:
 
   def connection_string(self, database):
     return f"host={self.directory} user=bench dbname={database}"
+
+  def pin(self, cpus):
+    """The CPUs of backends started from now on."""
+    os.sched_setaffinity(self.process.pid, cpus)
 
   def stop(self):
     if self.process and self.process.poll() is None:
