@@ -37,8 +37,8 @@ class Method:
   def index_sql(self, data):
     options = dict(self.options)
     if self.name == "ivfflat":
-      # sqrt(n) rather than pgvector's advice of n/1000 below a million rows: it was the better
-      # of the two on these sets.
+      # More than pgvector's advice of n/1000 below a million rows. On 100,000 x 384 rows it was
+      # nearly twice as fast at recall 0.93, so it is the fairer opponent.
       options.setdefault("lists", str(round(math.sqrt(data.rows))))
     clause = ", ".join(f"{name} = {value}" for name, value in options.items())
     return (f"CREATE INDEX items_embedding_idx ON items USING {self.name} "

@@ -85,7 +85,8 @@ def point_table(result):
   rows.sort(key=lambda row: row[0])
   header = ["k", "method", "setting", "plan", "recall", "by id", "rows", "disorder", "buffers"]
   if rows and len(rows[0]) > len(header):
-    header += ["QPS", "p50 ms", "p99 ms", "CPU ms", "first ms", "× exact", "× p50", "× CPU", "load"]
+    header += ["QPS", "p50 ms", "p99 ms", "CPU ms", "first ms", "× exact", "× p50", "× CPU",
+               "load"]
   return table(header, rows)
 
 
@@ -107,7 +108,7 @@ def summary_table(result, limits):
                    f"{rate(best['timing']['qps'])} ({best['timing']['times_exact']:.0f}×, "
                    f"recall {best['recall']:.3f})")
       rows.append(row)
-  return table(["k", "method"] + [f"QPS at recall ≥ {level:.2f}" for level in kRecallLevels], rows)
+  return table(["k", "method", *(f"QPS at recall ≥ {level:.2f}" for level in kRecallLevels)], rows)
 
 
 def counter_table(result):

@@ -61,6 +61,12 @@ def parse_arguments():
   return arguments
 
 
+def published(arguments):
+  """What the JSON says of the arguments: how it was measured, not where."""
+  private = ("data", "bindir", "dsn", "out", "goals")
+  return {name: value for name, value in vars(arguments).items() if name not in private}
+
+
 def say(text):
   print(time.strftime("%H:%M:%S ") + text, file=sys.stderr, flush=True)
 
@@ -231,7 +237,7 @@ def main():
     bench.create_databases()
     libraries = environment.libraries(host.bindir)
     document = {"environment": environment.describe(bench.versions, host.settings),
-                "arguments": vars(arguments), "sets": []}
+                "arguments": published(arguments), "sets": []}
     for name, metric in sets:
       document["sets"].append(bench.run_set(name, metric))
       if arguments.out:  # after every set: a long run that dies keeps what it has
