@@ -1,0 +1,72 @@
+# Eight clients insert, update, delete, search and VACUUM at the same time for 20 seconds: no
+# errors, no row lost from a scan, none returned twice.
+use strict;
+use warnings FATAL => 'all';
+
+use AvqTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = avq_node('concurrency');
+load_set($node, 'words', rows => 6000);
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE sources AS SELECT id, embedding FROM words;
+CREATE UNIQUE INDEX ON sources (id);
+CREATE INDEX words_cosine ON words USING avq (embedding vector_cosine_ops);
+SQL
+
+# A wrong count divides by zero, which pgbench reports as an error.
+$node->pgbench(
+  '--no-vacuum --client=8 --jobs=2 --time=20 --max-tries=1',
+  0,
+  [qr/number of failed transactions: 0/],
+  [qr/^$/],
+  'mixed load has no error',
+  {
+    'insert@10' => <<'SQL',
+\set a random(1, 6000)
+\set b random(1, 6000)
+INSERT INTO words (name, embedding)
+SELECT 'new', a.embedding + b.embedding FROM sources a, sources b WHERE a.id = :a AND b.id = :b;
+SQL
+    'update@6' => <<'SQL',
+\set a random(1, 6000)
+\set b random(1, 9000)
+UPDATE words SET embedding = (SELECT embedding FROM sources WHERE id = :a) WHERE id = :b;
+SQL
+    'delete@8' => <<'SQL',
+\set b random(1, 9000)
+DELETE FROM words WHERE id = :b;
+SQL
+    'search@10' => <<'SQL',
+\set a random(1, 6000)
+SELECT 1 / (count(*) = 100 AND count(DISTINCT id) = 100)::int FROM
+  (SELECT id FROM words ORDER BY embedding <=> (SELECT embedding FROM sources WHERE id = :a)
+   LIMIT 100) s;
+SQL
+    'complete@1' => <<'SQL',
+\set a random(1, 6000)
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SET LOCAL enable_seqscan = off;
+SELECT 1 / (count(*) = count(DISTINCT id)
+            AND count(*) = (SELECT count(*) FROM words WHERE embedding IS NOT NULL))::int FROM
+  (SELECT id FROM words ORDER BY embedding <=> (SELECT embedding FROM sources WHERE id = :a)
+   LIMIT 1000000) s;
+COMMIT;
+SQL
+    'vacuum@1' => "VACUUM words;\n",
+  });
+
+my ($heap, $scan) = split /\n/, $node->safe_psql('postgres', <<'SQL');
+SELECT count(*) FROM words;
+SET enable_seqscan = off;
+SELECT count(DISTINCT id) FROM
+  (SELECT id FROM words ORDER BY embedding <=> (SELECT embedding FROM sources WHERE id = 1)
+   LIMIT 1000000) s;
+SQL
+is($scan, $heap, 'no row lost');
+unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC/, 'no crash');
+check_indexes($node, 'mixed load');
+
+done_testing();

@@ -1,0 +1,150 @@
+# Damaged index files: every damage to the structure is reported as such (XX002), naming the index
+# and REINDEX, by avq_check and, where a scan meets it, by the scan; no damage, not even random
+# bytes, takes the server down; REINDEX mends.
+use strict;
+use warnings FATAL => 'all';
+
+use AvqTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use constant PAGE => 8192;
+# docs/format.md: a page's tail is its last 16 bytes, with the kind at byte 12 and the page id at 14.
+use constant { KIND => PAGE - 4, PAGE_ID => PAGE - 2 };
+my %kind = (meta => 1, model => 2, directory => 3, codes => 4, copies => 5);
+
+my $node = avq_node('damage', no_checksums => 1);
+load_set($node, 'functions', rows => 3000);
+load_set($node, 'callers', rows => 20);
+
+# Each kind of damage gets a table and an index of its own: name => code given the file's bytes by
+# reference. `check` alone: a scan need not meet it.
+sub block_of {
+  my ($bytes, $name) = @_;
+  for my $block (0 .. length($$bytes) / PAGE - 1) {
+    return $block if ord(substr($$bytes, $block * PAGE + KIND, 1)) == $kind{$name};
+  }
+  die "no $name page";
+}
+
+sub overwrite {
+  my ($bytes, $at, $with) = @_;
+  substr($$bytes, $at, length($with)) = $with;
+  return;
+}
+
+my %damage = (
+  meta_magic => sub { overwrite($_[0], 32, "\0\0\0\0") },
+  meta_version => sub { overwrite($_[0], 36, pack('S', 999)) },
+  meta_shape => sub { overwrite($_[0], 64, "\xff\xff\xff\xff") },
+  meta_zeroed => sub { overwrite($_[0], 0, "\0" x PAGE) },
+  cut_to_meta => sub { ${ $_[0] } = substr(${ $_[0] }, 0, PAGE) },
+  cut_in_half => sub { ${ $_[0] } = substr(${ $_[0] }, 0, PAGE * int(length(${ $_[0] }) / PAGE / 2)) },
+  cut_to_nothing => sub { ${ $_[0] } = '' });
+for my $name (qw(model directory codes copies)) {
+  $damage{"${name}_kind"} = sub {
+    overwrite($_[0], PAGE * block_of($_[0], $name) + KIND, chr(9));
+  };
+  $damage{"${name}_page_id"} = sub {
+    overwrite($_[0], PAGE * block_of($_[0], $name) + PAGE_ID, "\0\0");
+  };
+  $damage{"${name}_zeroed"} = sub {
+    overwrite($_[0], PAGE * block_of($_[0], $name), "\0" x PAGE);
+  };
+}
+$damage{model_values} = sub {
+  overwrite($_[0], PAGE * block_of($_[0], 'model') + 2000, "\x55" x 64);
+};
+
+# Random damage, the same in every run: a byte, a few, or a stretch, anywhere behind the meta page.
+my $state = 12345;
+sub random_below {
+  my ($bound) = @_;
+  $state = ($state * 1103515245 + 12345) % 2**31;
+  return int($state / 65536) * 32768 % $bound if $bound <= 32768;
+  return ($state * 1.0) % $bound;
+}
+my %random;
+for my $n (1 .. 24) {
+  $random{"random_$n"} = sub {
+    my ($bytes) = @_;
+    for (1 .. 1 + $n % 4) {
+      my $at = random_below(length($$bytes) - 300);
+      my $length = (1, 1, 4, 200)[ random_below(4) ];
+      overwrite($bytes, $at, join '', map { chr(random_below(256)) } 1 .. $length);
+    }
+  };
+}
+
+my %all = (%damage, %random);
+my %path;
+for my $name (sort keys %all) {
+  $node->safe_psql('postgres', <<SQL);
+CREATE TABLE t_$name AS SELECT * FROM functions;
+CREATE INDEX i_$name ON t_$name USING avq (embedding vector_ip_ops);
+SQL
+  $path{$name} = index_files($node, "i_$name");
+}
+$node->stop;
+for my $name (sort keys %all) {
+  my $bytes = slurp_file($path{$name});
+  $all{$name}->(\$bytes);
+  open(my $file, '>:raw', $path{$name}) or die "$path{$name}: $!";
+  print $file $bytes;
+  close($file);
+}
+$node->start;
+
+# Scan, insert, check. Returns the errors.
+sub provoke {
+  my ($name) = @_;
+  my %error;
+  my %statement = (
+    scan => "SELECT t.id FROM callers q, LATERAL (SELECT id FROM t_$name "
+      . 'ORDER BY embedding <#> q.embedding LIMIT 50) t',
+    insert => "INSERT INTO t_$name (id, name, embedding) "
+      . 'SELECT id, name, embedding FROM functions LIMIT 200',
+    vacuum => "VACUUM (INDEX_CLEANUP ON) t_$name",
+    check => "SELECT avq_check('i_$name', true)");
+  for my $action (qw(scan check insert vacuum)) {
+    my ($status, $out, $error) = $node->psql('postgres', <<SQL, on_error_stop => 1);
+\\set VERBOSITY verbose
+SET enable_seqscan = off;
+SET avq.probes = 65536;
+DELETE FROM t_$name WHERE id <= 10;
+$statement{$action};
+SQL
+    $error{$action} = $error;
+  }
+  return %error;
+}
+
+my $sound = qr/ERROR:  XX002: .*(?:HINT:).*REINDEX/s;
+for my $name (sort keys %damage) {
+  my %error = provoke($name);
+  like($error{check}, $sound, "$name: avq_check reports corruption and REINDEX");
+  like($error{check}, qr/i_$name/, "$name: avq_check names the index");
+  next if $name =~ /^copies/;
+  like($error{scan}, $sound, "$name: a scan reports corruption and REINDEX");
+  like($error{scan}, qr/i_$name/, "$name: a scan names the index");
+}
+
+my $quiet = 0;
+for my $name (sort keys %random) {
+  my %error = provoke($name);
+  for my $action (sort keys %error) {
+    next if $error{$action} eq '';
+    like($error{$action}, qr/ERROR:  (?:XX001|XX002): /, "$name: $action fails as corruption");
+  }
+  $quiet++ if $error{check} eq '';
+}
+diag("$quiet of 24 random damages pass avq_check (codes, scales and copies have no checksum)");
+
+unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|TRAP/, 'no crash');
+for my $name (sort keys %all) {
+  $node->safe_psql('postgres', "REINDEX INDEX i_$name");
+}
+check_indexes($node, 'after REINDEX');
+
+done_testing();
