@@ -13,6 +13,9 @@ namespace avq {
 // distances survive. `in` must have a finite norm, and for cosine a positive one.
 void prepare(const ModelShape& shape, const float* in, float* out) noexcept;
 
+// |vector|, also where its square is beyond float's range.
+double exact_norm(const float* vector, size_t dims) noexcept;
+
 // --- rows ---------------------------------------------------------------------------------------
 
 // The list of each prepared row: argmax <x, c> - assign_bias. prepared: count x padded_dims.
@@ -41,7 +44,8 @@ EncodedRow encode(const Model& model, const float* prepared, uint32_t list, uint
 void decode(const Model& model, const uint8_t* codes, float* out) noexcept;
 
 // Puts one row's codes into / takes them out of slot `slot` (0..31) of a block of code rows.
-// `first`..`first+count` are the subspaces that lie at `code_rows` (a block may be cut in pieces).
+// The subspaces first .. first + count - 1 lie at `code_rows` (a block may be cut in pieces);
+// `codes` is the whole row: codes[first + i] belongs to code row i.
 void pack_codes(uint8_t* code_rows, size_t first, size_t count, uint32_t slot,
                 const uint8_t* codes) noexcept;
 void unpack_codes(const uint8_t* code_rows, size_t first, size_t count, uint32_t slot,

@@ -1,0 +1,257 @@
+#include "core/codec.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/anisotropic.h"
+#include "core/bfloat16.h"
+#include "core/kernels.h"
+#include "core/lanes.h"
+#include "core/rotation.h"
+
+namespace avq {
+namespace {
+
+constexpr int kDescentRounds = 4;
+
+float round_scale(float scale) noexcept {
+  constexpr float kLargest = 3.38953139e38f;  // of bfloat16
+  return bfloat16_to_float(float_to_bfloat16(std::clamp(scale, 0.0f, kLargest)));
+}
+
+}  // namespace
+
+double exact_norm(const float* vector, size_t dims) noexcept {
+  const float square = norm_squared(vector, dims);
+  if (square > 1e-25f && square < 1e35f) return std::sqrt(static_cast<double>(square));
+  double exact = 0;
+  for (size_t i = 0; i < dims; ++i) exact += static_cast<double>(vector[i]) * vector[i];
+  return std::sqrt(exact);
+}
+
+void prepare(const ModelShape& shape, const float* in, float* out) noexcept {
+  double factor = 1;
+  if (shape.metric == Metric::cosine) {
+    const double length = exact_norm(in, shape.dims);
+    factor = length > 0 ? 1 / length : 0;
+  }
+  // A factor beyond float's range would be infinite as a float.
+  for (uint32_t i = 0; i < shape.dims; ++i) {
+    out[i] = factor == 1 ? in[i] : static_cast<float>(in[i] * factor);
+  }
+  std::fill(out + shape.dims, out + shape.padded_dims(), 0.0f);
+  if (shape.rotated != 0) rotate(shape.seed, out, shape.dims);
+}
+
+void assign_lists(const Model& model, const float* prepared, size_t count,
+                  uint32_t* lists) noexcept {
+  constexpr size_t kBatch = 256;
+  float scores[kBatch];
+  const size_t padded = model.shape.padded_dims();
+  for (size_t first = 0; first < count; first += kBatch) {
+    const size_t rows = std::min(kBatch, count - first);
+    nearest_centres(prepared + first * padded, rows, model.centroids, model.shape.lists, padded,
+                    model.assign_bias, lists + first, scores);
+  }
+}
+
+uint32_t spill_list(const Model& model, const float* prepared, uint32_t list) noexcept {
+  constexpr size_t kBatch = 256;
+  float row_products[kBatch], own_products[kBatch];
+  const size_t padded = model.shape.padded_dims();
+  const float* own = model.centroids + list * padded;
+  const double row_own = dot(prepared, own, padded);
+  const double row_row = norm_squared(prepared, padded);
+  const double own_own = norm_squared(own, padded);
+  const double residual_square = std::max(0.0, row_row - 2 * row_own + own_own);
+  // <x - c', r>^2 / |r|^2: without a residual there is no direction to be orthogonal to.
+  const double lambda =
+      residual_square > 1e-7 * row_row ? model.shape.soar_lambda / residual_square : 0;
+  uint32_t best = list;
+  double best_loss = INFINITY;
+  for (size_t first = 0; first < model.shape.lists; first += kBatch) {
+    const size_t count = std::min<size_t>(kBatch, model.shape.lists - first);
+    dot_rows(prepared, model.centroids + first * padded, count, padded, row_products);
+    dot_rows(own, model.centroids + first * padded, count, padded, own_products);
+    for (size_t i = 0; i < count; ++i) {
+      if (first + i == list) continue;
+      const double square =
+          model.shape.metric == Metric::cosine ? 1.0 : 2.0 * model.assign_bias[first + i];
+      const double along = row_row - row_own - (row_products[i] - own_products[i]);
+      const double loss = row_row - 2 * row_products[i] + square + lambda * along * along;
+      if (loss < best_loss) {
+        best_loss = loss;
+        best = static_cast<uint32_t>(first + i);
+      }
+    }
+  }
+  return best;
+}
+
+size_t encode_scratch_floats(const ModelShape& shape) noexcept {
+  return 2 * static_cast<size_t>(shape.subspaces) * kCodewords +
+         3 * static_cast<size_t>(shape.padded_dims());
+}
+
+EncodedRow encode(const Model& model, const float* prepared, uint32_t list, uint8_t* codes,
+                  float* scratch) noexcept {
+  const ModelShape& shape = model.shape;
+  const size_t padded = shape.padded_dims();
+  float* squared = scratch;
+  float* parallel = squared + shape.subspaces * kCodewords;
+  float* target = parallel + shape.subspaces * kCodewords;
+  float* direction = target + padded;
+  float* decoded = direction + padded;
+  const float* centroid = model.centroids + list * padded;
+
+  for (size_t i = 0; i < padded; ++i) target[i] = prepared[i] - centroid[i];
+  const double residual_norm = exact_norm(target, padded);
+  const double row_norm = exact_norm(prepared, padded);
+  const bool l2 = shape.metric == Metric::l2;
+  const double list_part = l2 ? model.assign_bias[list] : 0;
+  if (!(residual_norm > 0)) {
+    std::fill(codes, codes + shape.subspaces, uint8_t{0});
+    return {0, static_cast<float>(list_part)};
+  }
+  if (shape.row_scale != 0) {
+    const double factor = 1 / residual_norm;
+    for (size_t i = 0; i < padded; ++i) target[i] = static_cast<float>(target[i] * factor);
+  }
+  const double inverse_norm = row_norm > 0 ? 1 / row_norm : 0;
+  for (size_t i = 0; i < padded; ++i) {
+    direction[i] = static_cast<float>(prepared[i] * inverse_norm);
+  }
+
+  const bool anisotropic = shape.eta > 1 && row_norm > 0;
+  fill_code_tables(model.codebooks, shape.subspaces, shape.dims_per_subspace, target, direction,
+                   squared, anisotropic ? parallel : nullptr);
+  assign_plain(squared, shape.subspaces, codes);
+  if (anisotropic) {
+    descend(squared, parallel, shape.subspaces, shape.eta, kDescentRounds, codes);
+  }
+
+  float scale = 1;
+  if (shape.row_scale != 0 || l2) decode(model, codes, decoded);
+  if (shape.row_scale != 0) {
+    const ScaleTerms terms = {
+        dot(target, decoded, padded), norm_squared(decoded, padded),
+        dot(target, direction, padded), dot(decoded, direction, padded)};
+    // The scale is also the width of the row's error bound, so it may not vanish where the
+    // decoded residual is zero or points the wrong way.
+    const double relative = std::max(1.0 / 16, static_cast<double>(
+        best_scale(terms, l2 ? 1.0f : shape.eta_scale)));
+    scale = round_scale(static_cast<float>(residual_norm * relative));
+  }
+  if (!l2) return {scale, 0};
+  const double offset = list_part + static_cast<double>(scale) * dot(centroid, decoded, padded) +
+                        residual_norm * residual_norm / 2;
+  return {scale, static_cast<float>(offset)};
+}
+
+void decode(const Model& model, const uint8_t* codes, float* out) noexcept {
+  const size_t width = model.shape.dims_per_subspace;
+  const float* codewords = model.codebooks;
+  for (size_t m = 0; m < model.shape.subspaces; ++m) {
+    for (size_t j = 0; j < width; ++j, codewords += kCodewords) *out++ = codewords[codes[m]];
+  }
+}
+
+void pack_codes(uint8_t* code_rows, size_t first, size_t count, uint32_t slot,
+                const uint8_t* codes) noexcept {
+  uint8_t* at = code_rows + (slot & 15u);
+  const bool high = slot >= 16;
+  for (size_t m = 0; m < count; ++m, at += kCodeRowBytes) {
+    const uint8_t code = codes[first + m];
+    *at = static_cast<uint8_t>(high ? (*at & 0x0f) | (code << 4) : (*at & 0xf0) | code);
+  }
+}
+
+void unpack_codes(const uint8_t* code_rows, size_t first, size_t count, uint32_t slot,
+                  uint8_t* codes) noexcept {
+  const uint8_t* at = code_rows + (slot & 15u);
+  const int shift = slot >= 16 ? 4 : 0;
+  for (size_t m = 0; m < count; ++m, at += kCodeRowBytes) {
+    codes[first + m] = static_cast<uint8_t>((*at >> shift) & 15);
+  }
+}
+
+void route(const Model& model, const float* prepared, float* list_scores, float* routes) noexcept {
+  const ModelShape& shape = model.shape;
+  const size_t padded = shape.padded_dims();
+  dot_rows(prepared, model.centroids, shape.lists, padded, list_scores);
+  const float optimism = static_cast<float>(shape.route_sigma * exact_norm(prepared, padded));
+  const float bias = shape.metric == Metric::l2 ? 1.0f : 0.0f;
+  for (uint32_t l = 0; l < shape.lists; ++l) {
+    routes[l] = list_scores[l] - bias * model.assign_bias[l] + optimism * model.list_sigma[l];
+  }
+}
+
+namespace {
+
+// The 16 products of one subspace.
+void multiply_codewords(const float* codewords, const float* query, size_t width,
+                        Floats4 values[4]) noexcept {
+  for (size_t part = 0; part < 4; ++part) values[part] = fill4(0);
+  for (size_t j = 0; j < width; ++j, codewords += kCodewords) {
+    const Floats4 factor = fill4(query[j]);
+    for (size_t part = 0; part < 4; ++part) values[part] += factor * load4(codewords + 4 * part);
+  }
+}
+
+struct Range {
+  float low, high;
+};
+
+Range range_of(const Floats4 values[4]) noexcept {
+  Floats4 low = values[0], high = values[0];
+  for (size_t part = 1; part < 4; ++part) {
+    low = values[part] < low ? values[part] : low;
+    high = values[part] > high ? values[part] : high;
+  }
+  Range range = {low[0], high[0]};
+  for (int lane = 1; lane < 4; ++lane) {
+    range.low = std::min(range.low, low[lane]);
+    range.high = std::max(range.high, high[lane]);
+  }
+  return range;
+}
+
+}  // namespace
+
+QueryTables build_tables(const Model& model, const float* prepared, float z,
+                         uint8_t* lut) noexcept {
+  const ModelShape& shape = model.shape;
+  const size_t width = shape.dims_per_subspace;
+  const size_t book = width * kCodewords;
+  // Twice over the codebooks: keeping the products between would need memory for 16,000
+  // subspaces.
+  float widest = 0;
+  double base = 0;
+  Floats4 values[4];
+  for (size_t m = 0; m < shape.subspaces; ++m) {
+    multiply_codewords(model.codebooks + m * book, prepared + m * width, width, values);
+    const Range range = range_of(values);
+    widest = std::max(widest, range.high - range.low);
+    base += range.low;
+  }
+  QueryTables tables;
+  tables.step = widest / 255;
+  tables.optimism = static_cast<float>(z * shape.error_scale * exact_norm(prepared, shape.padded_dims()) /
+                                       std::sqrt(static_cast<double>(shape.dims)));
+  tables.base = static_cast<float>(base + tables.optimism);
+  const float inverse = tables.step > 0 ? 1 / tables.step : 0;
+  for (size_t m = 0; m < shape.subspaces; ++m) {
+    multiply_codewords(model.codebooks + m * book, prepared + m * width, width, values);
+    const float low = range_of(values).low;
+    for (size_t part = 0; part < 4; ++part) {
+      const Floats4 steps = (values[part] - fill4(low)) * fill4(inverse) + fill4(0.5f);
+      for (size_t lane = 0; lane < 4; ++lane) {
+        lut[m * kCodewords + 4 * part + lane] =
+            static_cast<uint8_t>(std::min(255, static_cast<int>(steps[lane])));
+      }
+    }
+  }
+  return tables;
+}
+
+}  // namespace avq

@@ -1,0 +1,52 @@
+#pragma once
+// The lists of an index: cells of k-means and, for inner product, their anisotropic centroids
+// where the sample shows that these route better, with the routing rule that suits them.
+//
+// Invariants: every list has a row of the sample; rows belong to the list of the largest
+// <x, c> - bias, as at build and insert time.
+// Errors: Error(canceled), std::bad_alloc.
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/calibration.h"
+#include "core/sample.h"
+
+namespace avq {
+
+// Centres in the raw (unrotated) space and what follows from them.
+struct ListSet {
+  size_t count = 0;
+  std::vector<float> centres;     // count x dims
+  std::vector<float> bias;        // count: |c|^2 / 2, 0 for cosine
+  std::vector<float> sigma;       // count: rms residual norm / sqrt(dims)
+  std::vector<uint32_t> list_of;  // by row
+  std::vector<uint32_t> sizes;    // count
+  float route_sigma = 0;
+
+  RoutingLists view(const Sample& sample) const noexcept {
+    return {centres.data(), count,        sample.dims, sample.metric, sigma.data(),
+            bias.data(),    list_of.data(), nullptr,     sizes.data()};
+  }
+};
+
+// Assigns all rows to the centres, drops centres without rows, measures sigma.
+ListSet settle_lists(const Sample& sample, std::vector<float> centres);
+
+// The anisotropic centroids of the lists' rows, all scaled by one factor so that the rows' scores
+// along them are right on average.
+std::vector<float> anisotropic_centres(const Sample& sample, const ListSet& lists);
+
+// Rows of the sample that stand in for queries, with their exact answers in the sample.
+struct SampleQueries {
+  std::vector<float> vectors;  // count x dims
+  std::vector<uint32_t> rows;
+  ExactTop top;
+};
+SampleQueries sample_queries(const Sample& sample);
+
+// k-means, then the choice between centroids and routing rules.
+ListSet train_lists(const Sample& sample, uint32_t lists, uint64_t seed,
+                    const SampleQueries& queries);
+
+}  // namespace avq
