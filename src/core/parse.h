@@ -3,7 +3,7 @@
 //
 // Reading accepts what strtof accepts as a number (decimal and hexadecimal), white space round
 // every token, and nothing after the closing bracket; it rounds to the nearest float once.
-// Numbers too small for a float become a subnormal or zero, as with PostgreSQL's own float4.
+// Numbers too small for a float become a subnormal or a zero with their sign, as in pgvector.
 // Writing gives the digits of PostgreSQL's float4out: the fewest that read back as the same float.
 //
 // Invariants: format_vector's output always reads back bit by bit.
