@@ -6,6 +6,10 @@ SELECT pg_describe_object(classid, objid, objsubid) AS without_comment
   WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
     AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'avq')
     AND obj_description(objid, classid::regclass::name) IS NULL
+    -- array and row types go with their element type and relation
+    AND NOT (classid = 'pg_type'::regclass AND EXISTS (
+      SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = typrelid
+      WHERE t.oid = objid AND (typcategory = 'A' OR relkind <> 'c')))
   ORDER BY 1;
 
 -- every function on vectors is immutable, strict and parallel safe
