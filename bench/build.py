@@ -5,6 +5,7 @@ import threading
 import time
 
 import dataset
+import recall
 
 kPollSeconds = 0.02
 
@@ -62,6 +63,16 @@ def load(connect, method, data):
   return seconds
 
 
+def index_state(cursor, method):
+  """Sizes now, and what the index says of itself."""
+  cursor.execute("SELECT pg_relation_size('items_embedding_idx'), pg_table_size('items')")
+  index_bytes, table_bytes = cursor.fetchone()
+  result = {"index_bytes": index_bytes, "table_bytes": table_bytes}
+  if method.name == "avq":
+    result["index_info"] = row_of(cursor, "SELECT * FROM avq_index_info('items_embedding_idx')")
+  return result
+
+
 def build(connect, method, data, index_settings):
   """CREATE INDEX in a fresh backend, so that its memory is the build's own."""
   connection = connect(method, [("client_min_messages", "debug1"), *index_settings])
@@ -80,17 +91,12 @@ def build(connect, method, data, index_settings):
     cpu = None if cpu is None else process_seconds(pid) - cpu
   notices = [notice.strip() for notice in connection.notices]
   cursor.execute("CHECKPOINT")
-  cursor.execute("SELECT pg_relation_size('items_embedding_idx'), pg_table_size('items')")
-  index_bytes, table_bytes = cursor.fetchone()
-  result = {
+  state = index_state(cursor, method)
+  connection.close()
+  return {
       "sql": sql, "seconds": seconds, "cpu_seconds": cpu, "load": load,
       "peak_private_bytes": memory.peak_private, "peak_total_bytes": memory.peak_total,
-      "index_bytes": index_bytes, "table_bytes": table_bytes,
-      "index_bytes_per_row": index_bytes / data.rows, "messages": notices}
-  if method.name == "avq":
-    result["index_info"] = row_of(cursor, "SELECT * FROM avq_index_info('items_embedding_idx')")
-  connection.close()
-  return result
+      **state, "index_bytes_per_row": state["index_bytes"] / data.rows, "messages": notices}
 
 
 def process_seconds(pid):
@@ -104,9 +110,8 @@ def process_seconds(pid):
 
 
 def row_of(cursor, sql):
-  """A one-row or (name, value) result as a dictionary, empty when the function is missing."""
-  cursor.execute("SELECT to_regproc('avq_index_info') IS NOT NULL")
-  if not cursor.fetchone()[0]:
+  """A row, or rows of (name, value), as a dictionary; empty without the function."""
+  if not recall.has_function(cursor, "avq_index_info"):
     return {}
   cursor.execute(sql)
   rows = cursor.fetchall()

@@ -50,6 +50,20 @@ class DataSet:
     self.query = self.query[:count]
     self.truth = self.truth[:count]
 
+  def restrict(self, ids):
+    """Recomputes the exact answers for a table that holds only these rows of the base."""
+    rows = self.base[ids].astype(np.float64)
+    if self.metric == "cos":
+      norms = np.sqrt(np.sum(rows * rows, axis=1, keepdims=True))
+      rows = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    depth = min(self.truth.shape[1], len(ids))
+    truth = np.empty((self.queries, depth), dtype=np.int64)
+    for query in range(self.queries):
+      scores = rows @ self.query[query].astype(np.float64)
+      best = np.argpartition(-scores, depth - 1)[:depth]
+      truth[query] = ids[best[np.argsort(-scores[best], kind="stable")]]
+    self.truth = truth
+
   def scores(self, query_number, ids):
     """Similarities in float64, the larger the better."""
     rows = self.base[np.asarray(ids, dtype=np.int64)].astype(np.float64)
@@ -84,16 +98,16 @@ def copy_stream(vectors, first_id):
 class CopyReader(io.RawIOBase):
   """A readable file that produces the COPY stream chunk by chunk."""
 
-  def __init__(self, vectors):
+  def __init__(self, vectors, first_id):
     super().__init__()
-    self.chunks = self._generate(vectors)
+    self.chunks = self._generate(vectors, first_id)
     self.pending = b""
 
   @staticmethod
-  def _generate(vectors):
+  def _generate(vectors, first_id):
     yield b"PGCOPY\n\xff\r\n\0" + bytes(8)
     for start in range(0, vectors.shape[0], kCopyRows):
-      yield copy_stream(vectors[start:start + kCopyRows], start)
+      yield copy_stream(vectors[start:start + kCopyRows], first_id + start)
     yield b"\xff\xff"
 
   def readable(self):
@@ -111,10 +125,14 @@ class CopyReader(io.RawIOBase):
     return result
 
 
-def load(cursor, data):
-  """Creates items and queries in the current schema and fills them."""
-  for table, vectors in (("items", data.base), ("queries", data.query)):
+def copy_in(cursor, table, vectors, first_id=0):
+  cursor.copy_expert(f"COPY {table} (id, embedding) FROM STDIN (FORMAT binary)",
+                     CopyReader(vectors, first_id), size=1 << 20)
+
+
+def load(cursor, data, rows=None):
+  """Creates items and queries in the current schema and fills them, items with the first rows."""
+  for table, vectors in (("items", data.base[:rows]), ("queries", data.query)):
     cursor.execute(f"CREATE TABLE {table} (id int NOT NULL, embedding vector({data.dims}))")
-    cursor.copy_expert(f"COPY {table} (id, embedding) FROM STDIN (FORMAT binary)",
-                       CopyReader(vectors), size=1 << 20)
+    copy_in(cursor, table, vectors)
   cursor.execute("ALTER TABLE queries ADD PRIMARY KEY (id)")

@@ -19,6 +19,7 @@ kBufferSample = 50
 def measure(connection, data, limit, settings, counters):
   """One pass over all queries in the given connection, which was opened with the settings."""
   cursor = connection.cursor()
+  counters = counters and has_function(cursor, "avq_last_scan")
   cursor.execute(f"PREPARE nearest (int) AS {methods.statement(data, limit, '$1')}")
   hits = ties = returned = short = disordered = repeated = 0
   work = {}
@@ -46,6 +47,11 @@ def measure(connection, data, limit, settings, counters):
       "short_queries": short, "repeated_rows": repeated, "out_of_order": disordered,
       "counters": {name: total / data.queries for name, total in work.items()},
       **plan(cursor, data)}
+
+
+def has_function(cursor, name):
+  cursor.execute("SELECT to_regproc(%s) IS NOT NULL", (name,))
+  return cursor.fetchone()[0]
 
 
 def add_counters(cursor, work):
