@@ -51,7 +51,7 @@ Residuals gather(const Model& model, const Sample& sample, const uint32_t* list_
       }
       // Long rows are the answers of an inner product search: their errors count for more.
       const double relative = norm / sample.largest_norm;
-      out.weights[out.rows] = shape.metric == Metric::inner_product
+      out.weights[out.rows] = shape.metric == Metric::inner_product && shape.row_scale == 0
                                   ? static_cast<float>(relative * relative)
                                   : 1.0f;
     }
@@ -68,9 +68,9 @@ size_t codebook_rows(size_t sample_rows, size_t padded_dims) noexcept {
 }
 
 bool train_codebooks(const Model& model, const Sample& sample, const uint32_t* list_of,
-                     float* codebooks) {
+                     bool joint, float* codebooks) {
   const ModelShape& shape = model.shape;
-  const bool joint = shape.row_scale == 0 && shape.eta > 1;
+  joint = joint && shape.eta > 1;
   const Residuals residuals = gather(model, sample, list_of, joint);
   if (residuals.rows < kLeastRows) return false;
   const size_t width = shape.dims_per_subspace;

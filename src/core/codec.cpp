@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/anisotropic.h"
 #include "core/bfloat16.h"
@@ -13,6 +14,12 @@ namespace avq {
 namespace {
 
 constexpr int kDescentRounds = 4;
+
+// Squares of absurdly long rows are beyond float's range.
+float finite(double value) noexcept {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(value, -kLargest, kLargest));
+}
 
 float round_scale(float scale) noexcept {
   constexpr float kLargest = 3.38953139e38f;  // of bfloat16
@@ -145,7 +152,7 @@ EncodedRow encode(const Model& model, const float* prepared, uint32_t list, uint
   if (!l2) return {scale, 0};
   const double offset = list_part + static_cast<double>(scale) * dot(centroid, decoded, padded) +
                         residual_norm * residual_norm / 2;
-  return {scale, static_cast<float>(offset)};
+  return {scale, finite(offset)};
 }
 
 void decode(const Model& model, const uint8_t* codes, float* out) noexcept {
@@ -236,9 +243,10 @@ QueryTables build_tables(const Model& model, const float* prepared, float z,
   }
   QueryTables tables;
   tables.step = widest / 255;
-  tables.optimism = static_cast<float>(z * shape.error_scale * exact_norm(prepared, shape.padded_dims()) /
-                                       std::sqrt(static_cast<double>(shape.dims)));
-  tables.base = static_cast<float>(base + tables.optimism);
+  const double query_norm = exact_norm(prepared, shape.padded_dims());
+  tables.optimism = finite(z * shape.error_scale * query_norm /
+                           std::sqrt(static_cast<double>(shape.dims)));
+  tables.base = finite(base + tables.optimism);
   const float inverse = tables.step > 0 ? 1 / tables.step : 0;
   for (size_t m = 0; m < shape.subspaces; ++m) {
     multiply_codewords(model.codebooks + m * book, prepared + m * width, width, values);

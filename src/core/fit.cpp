@@ -1,0 +1,204 @@
+#include "core/fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/calibration.h"
+#include "core/codebooks.h"
+#include "core/codec.h"
+#include "core/kernels.h"
+#include "core/random.h"
+#include "core/rotation.h"
+#include "core/stopwatch.h"
+
+namespace avq {
+namespace {
+
+constexpr float kScaleEta = 50;  // of the per-row scale; flat between 20 and 100
+constexpr double kWorthwhileGain = 1.1;  // of rotation
+
+// Figures: docs/codec_study.md. With a scale per row the anisotropy is mostly spent; it still
+// pays where a code covers one or two dimensions.
+float choose_eta(const TrainingOptions& options, uint32_t dims_per_subspace) {
+  if (options.metric == Metric::l2) return 1;
+  if (options.anisotropic_threshold > 0) {
+    return eta_from_threshold(options.anisotropic_threshold, options.dims);
+  }
+  if (options.eta > 0) return std::max(1.0f, options.eta);
+  if (!options.row_scale) return 4;
+  return dims_per_subspace <= 2 ? 2 : 1;
+}
+
+// The parts of a model that is being made; Model's own view is read-only.
+struct Parts {
+  float* centroids;
+  float* list_sigma;
+  float* assign_bias;
+  float* codebooks;
+};
+
+Parts allocate(TrainedModel& model) {
+  model.floats.assign(Model::float_count(model.shape), 0.0f);
+  const Model view = model.view();
+  return {const_cast<float*>(view.centroids), const_cast<float*>(view.list_sigma),
+          const_cast<float*>(view.assign_bias), const_cast<float*>(view.codebooks)};
+}
+
+// Overflow in a row of absurd length must not make the others' scores NaN.
+void make_finite(std::vector<float>& floats) {
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  for (float& value : floats) {
+    if (std::isnan(value)) value = 0;
+    value = std::clamp(value, -kLargest, kLargest);
+  }
+}
+
+// kappa for residuals and queries that know nothing of each other: the error's norm per unit of
+// scale, rms.
+float simulate_error_scale(const Model& model) {
+  const ModelShape& shape = model.shape;
+  const size_t padded = shape.padded_dims();
+  const size_t rows = std::clamp<size_t>(400000 / padded, 20, 1000);
+  std::vector<float> row(padded), residual(padded), decoded(padded);
+  std::vector<float> scratch(encode_scratch_floats(shape));
+  std::vector<uint8_t> codes(shape.subspaces);
+  Random random(shape.seed + 1, RandomUse::gaussian);
+  const double deviation = 1 / std::sqrt(static_cast<double>(shape.dims));
+  double squares = 0;
+  for (size_t i = 0; i < rows; ++i) {
+    for (size_t j = 0; j < shape.dims; ++j) {
+      residual[j] = static_cast<float>(random.normal() * deviation);
+    }
+    for (size_t j = 0; j < padded; ++j) row[j] = model.centroids[j] + residual[j];
+    const EncodedRow encoded = encode(model, row.data(), 0, codes.data(), scratch.data());
+    if (!(encoded.scale > 0)) continue;
+    decode(model, codes.data(), decoded.data());
+    double square = 0;
+    for (size_t j = 0; j < padded; ++j) {
+      const double error = residual[j] / encoded.scale - decoded[j];
+      square += error * error;
+    }
+    squares += square;
+  }
+  return static_cast<float>(std::sqrt(squares / static_cast<double>(rows)));
+}
+
+}  // namespace
+
+ModelShape make_shape(const TrainingOptions& options) {
+  if (options.dims < 1 || options.dims > kMaxDims) {
+    throw Error(ErrorCode::invalid_argument, "dimensions out of range");
+  }
+  ModelShape shape = {};
+  shape.dims = options.dims;
+  shape.lists = 1;
+  shape.dims_per_subspace = options.dims_per_subspace != 0
+                                ? std::min(options.dims_per_subspace, options.dims)
+                                : std::min(auto_dims_per_subspace(options.dims), options.dims);
+  shape.subspaces = (options.dims + shape.dims_per_subspace - 1) / shape.dims_per_subspace;
+  shape.metric = options.metric;
+  shape.row_scale = options.row_scale ? 1 : 0;
+  shape.eta = choose_eta(options, shape.dims_per_subspace);
+  shape.eta_scale = options.metric == Metric::l2 ? 1 : kScaleEta;
+  shape.soar_lambda = options.soar_lambda;
+  shape.seed = options.seed;
+  return shape;
+}
+
+// The gain of rotation in the mean squared error of scores: with residual variances r_i and query
+// variances q_i per dimension the error of unrotated codes is in proportion to sum r_i q_i, of
+// rotated ones to (sum r_i)(sum q_i) / dims. Rows stand in for queries.
+double rotation_gain(const Sample& sample, const ListSet& lists) {
+  constexpr size_t kRows = 10000;
+  const size_t rows = std::min(kRows, sample.rows);
+  std::vector<double> residual(sample.dims), query(sample.dims);
+  for (size_t i = 0; i < rows; ++i) {
+    if (i % 256 == 0) check_stop(sample.stop);
+    const size_t number = sample.spread(i, rows);
+    const double weight = sample.weight(number);
+    // Residuals count by direction, as codes do.
+    const float* row = sample.at(number);
+    const float* centre = &lists.centres[lists.list_of[number] * sample.dims];
+    double square = 0;
+    for (size_t j = 0; j < sample.dims; ++j) {
+      const double difference = row[j] * weight - centre[j];
+      square += difference * difference;
+    }
+    if (!(square > 0) || !std::isfinite(square) || !(sample.norms[number] > 0)) continue;
+    const double inverse = 1 / (static_cast<double>(sample.norms[number]));
+    for (size_t j = 0; j < sample.dims; ++j) {
+      const double difference = row[j] * weight - centre[j];
+      const double unit = row[j] * inverse;
+      residual[j] += difference * difference / square;
+      query[j] += unit * unit;
+    }
+  }
+  double both = 0, residuals = 0, queries = 0;
+  for (size_t j = 0; j < sample.dims; ++j) {
+    both += residual[j] * query[j];
+    residuals += residual[j];
+    queries += query[j];
+  }
+  const double product = residuals * queries;
+  return product > 0 ? both * static_cast<double>(sample.dims) / product : 1;
+}
+
+TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, const ListSet& lists,
+                       const SampleQueries& queries) {
+  TrainedModel model;
+  model.shape = make_shape(options);
+  ModelShape& shape = model.shape;
+  Stopwatch watch;
+  shape.trained = 1;
+  shape.lists = static_cast<uint32_t>(lists.count);
+  shape.route_sigma = lists.route_sigma;
+  shape.rotated = options.rotate > 0 ||
+                  (options.rotate < 0 && rotation_gain(sample, lists) > kWorthwhileGain);
+
+  const Parts parts = allocate(model);
+  const size_t padded = shape.padded_dims();
+  for (size_t l = 0; l < lists.count; ++l) {
+    float* centroid = parts.centroids + l * padded;
+    std::copy_n(&lists.centres[l * sample.dims], sample.dims, centroid);
+    if (shape.rotated != 0) rotate(shape.seed, centroid, sample.dims);
+    if (shape.metric != Metric::cosine) {
+      parts.assign_bias[l] = norm_squared(centroid, padded) / 2;
+    }
+    parts.list_sigma[l] = lists.sigma[l];
+  }
+  make_finite(model.floats);
+  const bool joint = options.joint > 0 || (options.joint < 0 && !options.row_scale);
+  if (!train_codebooks(model.view(), sample, lists.list_of.data(), joint, parts.codebooks)) {
+    // Codes of what is inserted later will be of residuals that this sample does not have.
+    double square = 0;
+    for (const float sigma : lists.sigma) {
+      square = std::max(square, static_cast<double>(sigma) * sigma * sample.dims);
+    }
+    const double length = shape.row_scale != 0 || !(square > 0) ? 1 : std::sqrt(square);
+    gaussian_codebooks(shape, length, parts.codebooks, sample.stop);
+  }
+  make_finite(model.floats);
+  model.seconds.codebooks = watch.lap();
+
+  shape.error_scale = measure_error_scale(model.view(), sample, queries.vectors.data(),
+                                          queries.top, lists.list_of.data());
+  constexpr size_t kEnough = 500;  // candidates for a measured error
+  if (queries.top.rows.size() < kEnough || !(shape.error_scale > 0)) {
+    shape.error_scale = std::max(shape.error_scale, simulate_error_scale(model.view()));
+  }
+  model.seconds.calibration = watch.lap();
+  return model;
+}
+
+TrainedModel untrained(const TrainingOptions& options) {
+  TrainedModel model;
+  model.shape = make_shape(options);
+  model.shape.rotated = options.rotate != 0;
+  const Parts parts = allocate(model);
+  gaussian_codebooks(model.shape, 1, parts.codebooks, nullptr);
+  model.shape.error_scale = simulate_error_scale(model.view());
+  return model;
+}
+
+}  // namespace avq
