@@ -34,7 +34,7 @@ run_suite() {
     failed=1
   fi
   summary+=("-- $name: $verdict, $((SECONDS - begin)) s"
-    "$(grep -v '^[[:space:]]*$' "$log" | tail -n "$lines" | sed 's/^/   /')")
+    "$(grep -vE '^[[:space:]=-]*$' "$log" | tail -n "$lines" | sed 's/^/   /')")
 }
 
 # The server's user may be unable to read the checkout, and writes its results: it gets a copy.
