@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/kernels.h"
+#include "core/kernels_dispatch.h"
 #include "core/kernels_inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -74,25 +75,34 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace avq {
 
-HWY_EXPORT(float_to_half);
-HWY_EXPORT(half_to_float);
-HWY_EXPORT(dot_half);
-HWY_EXPORT(dot_int8);
+AVQ_KERNEL(float_to_half);
+AVQ_KERNEL(half_to_float);
+AVQ_KERNEL(dot_half);
+AVQ_KERNEL(dot_int8);
+
+namespace kernels {
+void choose_copy() noexcept {
+  AVQ_CHOOSE(float_to_half);
+  AVQ_CHOOSE(half_to_float);
+  AVQ_CHOOSE(dot_half);
+  AVQ_CHOOSE(dot_int8);
+}
+}  // namespace kernels
 
 void float_to_half(const float* in, uint16_t* out, size_t count) noexcept {
-  HWY_DYNAMIC_DISPATCH(float_to_half)(in, out, count);
+  chosen_float_to_half(in, out, count);
 }
 
 void half_to_float(const uint16_t* in, float* out, size_t count) noexcept {
-  HWY_DYNAMIC_DISPATCH(half_to_float)(in, out, count);
+  chosen_half_to_float(in, out, count);
 }
 
 float dot_half(const float* query, const uint16_t* copy, size_t dims) noexcept {
-  return HWY_DYNAMIC_DISPATCH(dot_half)(query, copy, dims);
+  return chosen_dot_half(query, copy, dims);
 }
 
 float dot_int8(const float* query, const int8_t* copy, size_t dims) noexcept {
-  return HWY_DYNAMIC_DISPATCH(dot_int8)(query, copy, dims);
+  return chosen_dot_int8(query, copy, dims);
 }
 
 }  // namespace avq

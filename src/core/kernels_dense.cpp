@@ -4,6 +4,7 @@
 #include "hwy/foreach_target.h"
 //
 #include "core/kernels.h"
+#include "core/kernels_dispatch.h"
 #include "core/kernels_inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -96,52 +97,8 @@ void axpy(float alpha, const float* x, float* y, size_t dims) {
   hn::StoreU(end, d, y + last);
 }
 
-// Each row is summed in the same order whether it is one of a group of four or of the rest.
 void dot_rows(const float* query, const float* rows, size_t count, size_t dims, float* out) {
-  const Floats d;
-  const size_t lanes = hn::Lanes(d);
-  if (dims < lanes) {
-    for (size_t r = 0; r < count; ++r) out[r] = sum_over<Product>(query, rows + r * dims, dims);
-    return;
-  }
-  const size_t whole = dims - dims % lanes;
-  const size_t last = dims - lanes;
-  const auto zero = hn::Zero(d);
-  const auto query_end = keep_last(d, dims - whole, hn::LoadU(d, query + last));
-  size_t r = 0;
-  for (; r + 4 <= count; r += 4) {
-    const float* row0 = rows + r * dims;
-    const float* row1 = row0 + dims;
-    const float* row2 = row1 + dims;
-    const float* row3 = row2 + dims;
-    auto sum0 = zero, sum1 = zero, sum2 = zero, sum3 = zero;
-    for (size_t i = 0; i < whole; i += lanes) {
-      const auto part = hn::LoadU(d, query + i);
-      sum0 = hn::MulAdd(part, hn::LoadU(d, row0 + i), sum0);
-      sum1 = hn::MulAdd(part, hn::LoadU(d, row1 + i), sum1);
-      sum2 = hn::MulAdd(part, hn::LoadU(d, row2 + i), sum2);
-      sum3 = hn::MulAdd(part, hn::LoadU(d, row3 + i), sum3);
-    }
-    if (whole < dims) {
-      sum0 = hn::MulAdd(query_end, hn::LoadU(d, row0 + last), sum0);
-      sum1 = hn::MulAdd(query_end, hn::LoadU(d, row1 + last), sum1);
-      sum2 = hn::MulAdd(query_end, hn::LoadU(d, row2 + last), sum2);
-      sum3 = hn::MulAdd(query_end, hn::LoadU(d, row3 + last), sum3);
-    }
-    out[r] = hn::GetLane(hn::SumOfLanes(d, sum0));
-    out[r + 1] = hn::GetLane(hn::SumOfLanes(d, sum1));
-    out[r + 2] = hn::GetLane(hn::SumOfLanes(d, sum2));
-    out[r + 3] = hn::GetLane(hn::SumOfLanes(d, sum3));
-  }
-  for (; r < count; ++r) {
-    const float* row = rows + r * dims;
-    auto sum = zero;
-    for (size_t i = 0; i < whole; i += lanes) {
-      sum = hn::MulAdd(hn::LoadU(d, query + i), hn::LoadU(d, row + i), sum);
-    }
-    if (whole < dims) sum = hn::MulAdd(query_end, hn::LoadU(d, row + last), sum);
-    out[r] = hn::GetLane(hn::SumOfLanes(d, sum));
-  }
+  dot_each(query, rows, count, dims, out);
 }
 
 }  // namespace avq::HWY_NAMESPACE
@@ -150,40 +107,51 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace avq {
 
-HWY_EXPORT(dot);
-HWY_EXPORT(l2_squared);
-HWY_EXPORT(l1);
-HWY_EXPORT(cosine_parts);
-HWY_EXPORT(axpy);
-HWY_EXPORT(dot_rows);
+AVQ_KERNEL(dot);
+AVQ_KERNEL(l2_squared);
+AVQ_KERNEL(l1);
+AVQ_KERNEL(cosine_parts);
+AVQ_KERNEL(axpy);
+AVQ_KERNEL(dot_rows);
+
+namespace kernels {
+void choose_dense() noexcept {
+  AVQ_CHOOSE(dot);
+  AVQ_CHOOSE(l2_squared);
+  AVQ_CHOOSE(l1);
+  AVQ_CHOOSE(cosine_parts);
+  AVQ_CHOOSE(axpy);
+  AVQ_CHOOSE(dot_rows);
+}
+}  // namespace kernels
 
 float dot(const float* a, const float* b, size_t dims) noexcept {
-  return HWY_DYNAMIC_DISPATCH(dot)(a, b, dims);
+  return chosen_dot(a, b, dims);
 }
 
 float l2_squared(const float* a, const float* b, size_t dims) noexcept {
-  return HWY_DYNAMIC_DISPATCH(l2_squared)(a, b, dims);
+  return chosen_l2_squared(a, b, dims);
 }
 
 float l1(const float* a, const float* b, size_t dims) noexcept {
-  return HWY_DYNAMIC_DISPATCH(l1)(a, b, dims);
+  return chosen_l1(a, b, dims);
 }
 
 float norm_squared(const float* a, size_t dims) noexcept {
-  return HWY_DYNAMIC_DISPATCH(dot)(a, a, dims);
+  return chosen_dot(a, a, dims);
 }
 
 CosineParts cosine_parts(const float* a, const float* b, size_t dims) noexcept {
-  return HWY_DYNAMIC_DISPATCH(cosine_parts)(a, b, dims);
+  return chosen_cosine_parts(a, b, dims);
 }
 
 void axpy(float alpha, const float* x, float* y, size_t dims) noexcept {
-  HWY_DYNAMIC_DISPATCH(axpy)(alpha, x, y, dims);
+  chosen_axpy(alpha, x, y, dims);
 }
 
 void dot_rows(const float* query, const float* rows, size_t count, size_t dims,
               float* out) noexcept {
-  HWY_DYNAMIC_DISPATCH(dot_rows)(query, rows, count, dims, out);
+  chosen_dot_rows(query, rows, count, dims, out);
 }
 
 }  // namespace avq

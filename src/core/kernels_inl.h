@@ -1,5 +1,6 @@
 // What the kernel files share, compiled once per Highway target (hence the toggled guard instead
-// of #pragma once): loads of the stored element types as floats, and the sum over two vectors.
+// of #pragma once): loads of the stored element types as floats, sums over pairs of vectors.
+// Nothing here reads beyond the lengths given.
 #if defined(AVQ_CORE_KERNELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef AVQ_CORE_KERNELS_INL_H_
 #undef AVQ_CORE_KERNELS_INL_H_
@@ -86,6 +87,56 @@ HWY_INLINE float sum_over(const float* HWY_RESTRICT a, const B* HWY_RESTRICT b, 
     sum1 = hn::Add(sum1, keep_last(d, dims - i, value));
   }
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3))));
+}
+
+// Products of one query with each of `count` rows. A row is summed in the same order whether it is
+// one of a group of four or of the rest.
+HWY_INLINE void dot_each(const float* HWY_RESTRICT query, const float* HWY_RESTRICT rows,
+                         size_t count, size_t dims, float* HWY_RESTRICT out) {
+  const Floats d;
+  const size_t lanes = hn::Lanes(d);
+  if (dims < lanes) {
+    for (size_t r = 0; r < count; ++r) out[r] = sum_over<Product>(query, rows + r * dims, dims);
+    return;
+  }
+  const size_t whole = dims - dims % lanes;
+  const size_t last = dims - lanes;
+  const auto zero = hn::Zero(d);
+  const auto query_end = keep_last(d, dims - whole, hn::LoadU(d, query + last));
+  size_t r = 0;
+  for (; r + 4 <= count; r += 4) {
+    const float* row0 = rows + r * dims;
+    const float* row1 = row0 + dims;
+    const float* row2 = row1 + dims;
+    const float* row3 = row2 + dims;
+    auto sum0 = zero, sum1 = zero, sum2 = zero, sum3 = zero;
+    for (size_t i = 0; i < whole; i += lanes) {
+      const auto part = hn::LoadU(d, query + i);
+      sum0 = hn::MulAdd(part, hn::LoadU(d, row0 + i), sum0);
+      sum1 = hn::MulAdd(part, hn::LoadU(d, row1 + i), sum1);
+      sum2 = hn::MulAdd(part, hn::LoadU(d, row2 + i), sum2);
+      sum3 = hn::MulAdd(part, hn::LoadU(d, row3 + i), sum3);
+    }
+    if (whole < dims) {
+      sum0 = hn::MulAdd(query_end, hn::LoadU(d, row0 + last), sum0);
+      sum1 = hn::MulAdd(query_end, hn::LoadU(d, row1 + last), sum1);
+      sum2 = hn::MulAdd(query_end, hn::LoadU(d, row2 + last), sum2);
+      sum3 = hn::MulAdd(query_end, hn::LoadU(d, row3 + last), sum3);
+    }
+    out[r] = hn::GetLane(hn::SumOfLanes(d, sum0));
+    out[r + 1] = hn::GetLane(hn::SumOfLanes(d, sum1));
+    out[r + 2] = hn::GetLane(hn::SumOfLanes(d, sum2));
+    out[r + 3] = hn::GetLane(hn::SumOfLanes(d, sum3));
+  }
+  for (; r < count; ++r) {
+    const float* row = rows + r * dims;
+    auto sum = zero;
+    for (size_t i = 0; i < whole; i += lanes) {
+      sum = hn::MulAdd(hn::LoadU(d, query + i), hn::LoadU(d, row + i), sum);
+    }
+    if (whole < dims) sum = hn::MulAdd(query_end, hn::LoadU(d, row + last), sum);
+    out[r] = hn::GetLane(hn::SumOfLanes(d, sum));
+  }
 }
 
 }  // namespace avq::HWY_NAMESPACE

@@ -5,6 +5,7 @@
 #include "hwy/foreach_target.h"
 //
 #include "core/kernels.h"
+#include "core/kernels_dispatch.h"
 #include "core/kernels_inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -47,27 +48,51 @@ HWY_INLINE hn::Vec<D> load_one(D d, const uint8_t* from) {
   }
 }
 
-// The sum of a vector's 16-byte blocks.
-template <class D>
-HWY_INLINE auto add_blocks(D d, hn::Vec<D> sums) {
-  if constexpr (hn::MaxLanes(D()) <= 8) {
-    return sums;
+// The sums of the vectors' 16-byte blocks: low's into the first 8 numbers of the result, high's into
+// the next 8.
+template <class D16>
+HWY_INLINE auto add_blocks(D16 d16, hn::Vec<D16> low, hn::Vec<D16> high) {
+  const hn::Half<D16> half;
+  if constexpr (hn::MaxLanes(D16()) == 16) {
+    return hn::Add(hn::ConcatLowerLower(d16, high, low), hn::ConcatUpperUpper(d16, high, low));
   } else {
-    const hn::Half<D> half;
-    return add_blocks(half, hn::Add(hn::LowerHalf(half, sums), hn::UpperHalf(half, sums)));
+    return add_blocks(half, hn::Add(hn::LowerHalf(half, low), hn::UpperHalf(half, low)),
+                      hn::Add(hn::LowerHalf(half, high), hn::UpperHalf(half, high)));
   }
 }
 
 // Bytes are added without being taken apart: `all` sums pairs of bytes as 16-bit numbers (carries
 // of the lower byte run into the upper one, modulo 2^16), `odd` the upper bytes alone. What
-// remains of `all` after taking away the upper bytes is the sum of the lower ones.
+// remains of `all` after taking away the upper bytes is the sum of the lower ones. Here the even
+// and odd rows are put back in order.
 template <class D16>
-HWY_INLINE void store_sums(D16 d16, hn::Vec<D16> all, hn::Vec<D16> odd, uint16_t* sums) {
-  const hn::FixedTag<uint16_t, 8> eight;
-  const auto upper = add_blocks(d16, odd);
-  const auto lower = hn::Sub(add_blocks(d16, all), hn::ShiftLeft<8>(upper));
-  hn::StoreU(hn::InterleaveLower(eight, lower, upper), eight, sums);
-  hn::StoreU(hn::InterleaveUpper(eight, lower, upper), eight, sums + 8);
+HWY_INLINE void store_pairs(D16 d16, hn::Vec<D16> all, hn::Vec<D16> odd, uint16_t* sums) {
+  const auto even = hn::Sub(all, hn::ShiftLeft<8>(odd));
+  const auto first = hn::InterleaveLower(d16, even, odd);
+  const auto second = hn::InterleaveUpper(d16, even, odd);
+  if constexpr (hn::MaxLanes(D16()) == 16) {
+    const hn::Half<D16> half;
+    hn::StoreU(hn::LowerHalf(half, first), half, sums);
+    hn::StoreU(hn::LowerHalf(half, second), half, sums + 8);
+    hn::StoreU(hn::UpperHalf(half, first), half, sums + 16);
+    hn::StoreU(hn::UpperHalf(half, second), half, sums + 24);
+  } else {
+    hn::StoreU(first, d16, sums);
+    hn::StoreU(second, d16, sums + 8);
+  }
+}
+
+template <class D16>
+HWY_INLINE void store_sums(D16 d16, hn::Vec<D16> low_all, hn::Vec<D16> low_odd,
+                           hn::Vec<D16> high_all, hn::Vec<D16> high_odd, uint16_t* sums) {
+  if constexpr (hn::MaxLanes(D16()) > 8) {
+    const hn::CappedTag<uint16_t, 16> sixteen;
+    store_pairs(sixteen, add_blocks(d16, low_all, high_all), add_blocks(d16, low_odd, high_odd),
+                sums);
+  } else {
+    store_pairs(d16, low_all, low_odd, sums);
+    store_pairs(d16, high_all, high_odd, sums + 16);
+  }
 }
 
 // sums[j] = sum of row j's table entries over `subspaces` <= 256 code rows.
@@ -81,27 +106,17 @@ HWY_INLINE void sum_codes(const uint8_t* HWY_RESTRICT codes, const uint8_t* HWY_
   auto low_all = hn::Zero(d16), low_odd = low_all, high_all = low_all, high_odd = low_all;
   const auto add = [&](hn::Vec<Bytes> pairs, hn::Vec<Bytes> table) HWY_ATTR {
     const auto high_codes = hn::BitCast(d, hn::ShiftRight<4>(hn::BitCast(d16, pairs)));
-    const auto low =
-        hn::BitCast(d16, hn::TableLookupBytes(table, hn::And(pairs, nibble)));
-    const auto high =
-        hn::BitCast(d16, hn::TableLookupBytes(table, hn::And(high_codes, nibble)));
+    const auto low = hn::BitCast(d16, hn::TableLookupBytes(table, hn::And(pairs, nibble)));
+    const auto high = hn::BitCast(d16, hn::TableLookupBytes(table, hn::And(high_codes, nibble)));
     low_all = hn::Add(low_all, low);
     high_all = hn::Add(high_all, high);
     low_odd = hn::Add(low_odd, hn::ShiftRight<8>(low));
     high_odd = hn::Add(high_odd, hn::ShiftRight<8>(high));
   };
   size_t i = 0;
-  for (; i + 2 * step <= size; i += 2 * step) {
-    add(hn::LoadU(d, codes + i), hn::LoadU(d, lut + i));
-    add(hn::LoadU(d, codes + i + step), hn::LoadU(d, lut + i + step));
-  }
-  if (i + step <= size) {
-    add(hn::LoadU(d, codes + i), hn::LoadU(d, lut + i));
-    i += step;
-  }
+  for (; i + step <= size; i += step) add(hn::LoadU(d, codes + i), hn::LoadU(d, lut + i));
   for (; i < size; i += kCodeRowBytes) add(load_one(d, codes + i), load_one(d, lut + i));
-  store_sums(d16, low_all, low_odd, sums);
-  store_sums(d16, high_all, high_odd, sums + 16);
+  store_sums(d16, low_all, low_odd, high_all, high_odd, sums);
 }
 
 #endif
@@ -174,11 +189,15 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace avq {
 
-HWY_EXPORT(score_block);
+AVQ_KERNEL(score_block);
+
+namespace kernels {
+void choose_scan() noexcept { AVQ_CHOOSE(score_block); }
+}  // namespace kernels
 
 uint32_t score_block(const uint8_t* codes, size_t subspaces, const uint16_t* scales,
                      const float* offsets, const ScanParams& params, float* keys) noexcept {
-  return HWY_DYNAMIC_DISPATCH(score_block)(codes, subspaces, scales, offsets, params, keys);
+  return chosen_score_block(codes, subspaces, scales, offsets, params, keys);
 }
 
 }  // namespace avq
