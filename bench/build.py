@@ -1,6 +1,7 @@
 """Loads a set, builds one index on it and says what that cost."""
 
 import os
+import re
 import threading
 import time
 
@@ -96,7 +97,18 @@ def build(connect, method, data, index_settings):
   return {
       "sql": sql, "seconds": seconds, "cpu_seconds": cpu, "load": load,
       "peak_private_bytes": memory.peak_private, "peak_total_bytes": memory.peak_total,
-      **state, "index_bytes_per_row": state["index_bytes"] / data.rows, "messages": notices}
+      **state, "index_bytes_per_row": state["index_bytes"] / data.rows, "messages": notices,
+      "phases": phases(notices)}
+
+
+def phases(messages):
+  """Seconds by phase from a message "...; seconds: NAME 1.23, NAME 4.56" of the build."""
+  for message in messages:
+    found = re.search(r"seconds: (.*)", message)
+    if found:
+      return {name.strip(): float(value)
+              for name, value in re.findall(r"([a-z ]+) (\d+\.\d+)", found.group(1))}
+  return {}
 
 
 def process_seconds(pid):

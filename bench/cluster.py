@@ -32,15 +32,12 @@ class Cluster:
     return self
 
   def __exit__(self, *_):
-    try:
+    if isinstance(self.server, server.GivenServer):
       admin = self.admin("postgres")
       for extension in set(self.versions) & set(methods.kDatabase):
-        admin.cursor().execute(f"DROP DATABASE {methods.kDatabase[extension]}")
+        admin.cursor().execute(f"DROP DATABASE {methods.kDatabase[extension]} WITH (FORCE)")
       admin.close()
-    except psycopg2.Error as error:
-      say(f"databases not dropped: {error}")
-    finally:
-      self.server.stop()
+    self.server.stop()
 
   def connect(self, method, settings):
     """A connection that sees the method's own tables."""

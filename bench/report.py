@@ -130,8 +130,12 @@ def build_notes(result):
   for entry in result["methods"]:
     one = entry["build"]
     lines.append(f"- `{one['sql']}`")
+    total = sum(one["phases"].values())
+    if total:
+      lines.append("  - phases: " + ", ".join(
+          f"{name} {seconds:.2f} s ({100 * seconds / total:.0f} %)"
+          for name, seconds in one["phases"].items()))
     lines += [f"  - {name}: {value}" for name, value in one.get("index_info", {}).items()]
-    lines += [f"  - {message}" for message in one["messages"] if entry["method"].startswith("avq")]
   return "\n".join(lines)
 
 
