@@ -13,8 +13,8 @@ Vector* new_vector(int dim) {
 }
 
 void report_different_dims(int a, int b) {
-  ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                  errmsg("different vector dimensions %d and %d", a, b)));
+  ereport(ERROR,
+          (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different vector dimensions %d and %d", a, b)));
   pg_unreachable();
 }
 
@@ -26,8 +26,8 @@ void report_unexpected_dims(int expected, int actual) {
 
 void check_dim(int64 dim) {
   if (dim < 1) {
-    ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                    errmsg("vector must have at least 1 dimension")));
+    ereport(ERROR,
+            (errcode(ERRCODE_DATA_EXCEPTION), errmsg("vector must have at least 1 dimension")));
   }
   if (dim > Vector::kMaxDims) {
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

@@ -22,8 +22,7 @@ State read_state(FunctionCallInfo fcinfo, int argument, const char* caller) {
   if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] < 1 || ARR_HASNULL(array) ||
       ARR_ELEMTYPE(array) != FLOAT8OID) {
     // Not reachable through the aggregate, only by calling the function.
-    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-                    errmsg("%s: expected state array", caller)));
+    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("%s: expected state array", caller)));
   }
   return {array, reinterpret_cast<float8*>(ARR_DATA_PTR(array)), ARR_DIMS(array)[0] - 1};
 }

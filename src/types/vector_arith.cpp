@@ -92,9 +92,7 @@ AVQ_FUNCTION(avq_vector_dims) {
   PG_RETURN_INT32(dim);
 }
 
-AVQ_FUNCTION(avq_vector_norm) {
-  PG_RETURN_FLOAT8(norm(datum_get_vector(PG_GETARG_DATUM(0))));
-}
+AVQ_FUNCTION(avq_vector_norm) { PG_RETURN_FLOAT8(norm(datum_get_vector(PG_GETARG_DATUM(0)))); }
 
 // A zero vector stays what it is.
 AVQ_FUNCTION(avq_vector_l2_normalize) {

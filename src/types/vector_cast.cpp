@@ -43,8 +43,8 @@ AVQ_FUNCTION(avq_array_to_vector) {
     ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("array must be 1-D")));
   }
   if (array_contains_nulls(array)) {
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                    errmsg("array must not contain nulls")));
+    ereport(ERROR,
+            (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("array must not contain nulls")));
   }
   int count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
   check_dim(count);

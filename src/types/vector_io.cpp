@@ -23,8 +23,8 @@ Datum report_bad_text(FunctionCallInfo fcinfo, const char* text, const ParseResu
                        errdetail("Junk after closing right brace.")));
       break;
     case ParseStatus::empty:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_DATA_EXCEPTION),
-                       errmsg("vector must have at least 1 dimension")));
+      AVQ_INPUT_ERROR(
+          (errcode(ERRCODE_DATA_EXCEPTION), errmsg("vector must have at least 1 dimension")));
       break;
     case ParseStatus::too_many:
       AVQ_INPUT_ERROR((errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -87,8 +87,8 @@ AVQ_FUNCTION(avq_vector_recv) {
   check_dim(dim);
   check_expected_dims(typmod, dim);
   if (unused != 0) {
-    ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                    errmsg("expected unused to be 0, not %d", unused)));
+    ereport(ERROR,
+            (errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected unused to be 0, not %d", unused)));
   }
 
   Vector* vector = new_vector(dim);
@@ -115,17 +115,15 @@ AVQ_FUNCTION(avq_vector_typmod_in) {
   int count;
   int32* typmods = ArrayGetIntegerTypmods(PG_GETARG_ARRAYTYPE_P(0), &count);
   if (count != 1) {
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid type modifier")));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid type modifier")));
   }
   if (typmods[0] < 1) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("dimensions for type vector must be at least 1")));
   }
   if (typmods[0] > Vector::kMaxDims) {
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("dimensions for type vector cannot exceed %d", Vector::kMaxDims)));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("dimensions for type vector cannot exceed %d", Vector::kMaxDims)));
   }
   PG_RETURN_INT32(typmods[0]);
 }
