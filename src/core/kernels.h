@@ -2,9 +2,10 @@
 // The SIMD kernels: Highway, chosen at run time for the CPU. Plain C types only, so that both
 // halves of the code may include this header.
 //
-// Invariants: no function throws, allocates or reads beyond the lengths given; pointers need no
-// alignment; the same input gives the same bits in every call of one process. Products are summed
-// in float, in an order that depends on the CPU's vector width.
+// Invariants: no function throws, allocates or reads beyond the lengths given; pointers need the
+// alignment of their type and no more (bytes: none), inputs and outputs do not overlap; the same
+// input gives the same bits in every call of one process. Products are summed in float, in an order
+// that depends on the CPU's vector width.
 #include <cstddef>
 #include <cstdint>
 
