@@ -1,0 +1,70 @@
+#pragma once
+// Every PG_VERSION_NUM conditional of the project. Supported: PostgreSQL 15 to 18.
+#include "pg.h"
+
+#if PG_VERSION_NUM < 150000
+#error "avq needs PostgreSQL 15 or later"
+#endif
+
+extern "C" {
+#if PG_VERSION_NUM >= 160000
+#include "storage/relfilelocator.h"
+#else
+#include "storage/relfilenode.h"
+#endif
+}
+
+namespace avq {
+
+// Adds one zeroed page to a fork and returns its buffer, exclusively locked. The relation extension
+// lock is held by the caller where others may extend at the same time (15 only: 16 takes its own).
+inline Buffer extend_fork(Relation relation, ForkNumber fork) {
+#if PG_VERSION_NUM >= 160000
+  return ExtendBufferedRel(BMR_REL(relation), fork, nullptr, EB_LOCK_FIRST | EB_SKIP_EXTENSION_LOCK);
+#else
+  Buffer buffer = ReadBufferExtended(relation, fork, P_NEW, RBM_NORMAL, nullptr);
+  LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+  return buffer;
+#endif
+}
+
+inline void vacuum_delay(bool analyzing) {
+#if PG_VERSION_NUM >= 180000
+  vacuum_delay_point(analyzing);
+#else
+  (void)analyzing;
+  vacuum_delay_point();
+#endif
+}
+
+inline Oid relation_file_number(Relation relation) {
+#if PG_VERSION_NUM >= 160000
+  return relation->rd_locator.relNumber;
+#else
+  return relation->rd_node.relNode;
+#endif
+}
+
+// The heap that a VACUUM's index belongs to is known from 16 on; nothing here needs it before.
+#if PG_VERSION_NUM >= 170000
+#define AVQ_TUPLESORT_SLOT_ARGS true, false
+#endif
+
+inline void count_index_search(IndexScanDesc scan) {
+#if PG_VERSION_NUM >= 180000
+  if (scan->instrument != nullptr) scan->instrument->nsearches++;
+#else
+  (void)scan;
+#endif
+}
+
+// Makes a path that the planner takes only when it has no other.
+inline void discourage_path(IndexPath* path) {
+#if PG_VERSION_NUM >= 180000
+  path->path.disabled_nodes = 2;
+#else
+  (void)path;
+#endif
+}
+
+}  // namespace avq

@@ -1,0 +1,51 @@
+#pragma once
+// From a target recall to the work of a scan: how many lists, how wide an error bound. Fixed rules
+// for now, drawn from the measurements in docs/design.md; a fitted model is to replace them.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+namespace avq {
+
+// Linear interpolation in a table of (x, y) with ascending x, clamped at its ends.
+template <size_t kSize>
+double interpolate(const double (&table)[kSize][2], double x) noexcept {
+  if (x <= table[0][0]) return table[0][1];
+  for (size_t i = 1; i < kSize; i++) {
+    if (x > table[i][0]) continue;
+    const double part = (x - table[i - 1][0]) / (table[i][0] - table[i - 1][0]);
+    return table[i - 1][1] + part * (table[i][1] - table[i - 1][1]);
+  }
+  return table[kSize - 1][1];
+}
+
+// z: width of the bound on a code's error, in standard deviations.
+inline float bound_width(double target_recall) noexcept {
+  static constexpr double kTable[][2] = {{0.5, 0.3}, {0.8, 0.6},  {0.9, 0.9},  {0.95, 1.25},
+                                         {0.98, 1.7}, {0.99, 2.0}, {0.999, 3.0}, {1.0, 4.0}};
+  return static_cast<float>(interpolate(kTable, target_recall));
+}
+
+// Lists to have opened before the `row`-th row (from 1) is returned.
+inline uint32_t lists_to_probe(double target_recall, uint32_t lists, uint64_t row) noexcept {
+  static constexpr double kShare[][2] = {{0.5, 0.004}, {0.8, 0.01}, {0.9, 0.02},
+                                         {0.95, 0.04}, {0.98, 0.1}, {0.99, 0.16},
+                                         {0.995, 0.25}, {0.999, 0.5}, {1.0, 1.0}};
+  if (target_recall >= 1) return lists;
+  // Deeper rows lie in more lists; steps of doubling, so that lists are opened in few passes.
+  double steps = 10;
+  while (steps < static_cast<double>(row)) steps *= 2;
+  const double share = interpolate(kShare, target_recall) * std::pow(steps / 10, 0.25);
+  const double probes = std::ceil(std::max(share * lists, 6.0));
+  return static_cast<uint32_t>(std::min<double>(probes, lists));
+}
+
+// Candidates that may be rescored before the `row`-th row is returned, however many still overlap
+// its distance (thousands of equal rows all do).
+inline uint64_t rescore_budget(double target_recall, uint64_t row) noexcept {
+  if (target_recall >= 1) return UINT64_MAX;
+  const double factor = target_recall > 0.99 ? 8 : target_recall > 0.95 ? 2 : 1;
+  return static_cast<uint64_t>(factor * (400 + 30.0 * static_cast<double>(row)));
+}
+
+}  // namespace avq

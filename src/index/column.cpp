@@ -1,0 +1,57 @@
+#include "index/column.h"
+
+namespace avq {
+
+Column index_column(Relation index) {
+  const int32 typmod = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
+  if (typmod < 1) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("column does not have dimensions"),
+                    errhint("Declare the column as vector(n), or index the expression "
+                            "(column::vector(n)).")));
+  }
+  FmgrInfo* proc = index_getprocinfo(index, 1, kSupportProc);
+  const OpclassSupport* support = reinterpret_cast<OpclassSupport*>(
+      DatumGetPointer(FunctionCall1Coll(proc, InvalidOid, PointerGetDatum(nullptr))));
+  return {support->metric, static_cast<uint32>(typmod)};
+}
+
+RowClass classify(Metric metric, const Vector* vector) {
+  constexpr float kSmallest = 1e-30f, kLargest = 1e30f;
+  const float norm_squared = avq::norm_squared(vector->x, vector->dim);
+  if (metric == Metric::cosine) {
+    // The operator's own test: it divides by this float.
+    if (norm_squared == 0) return RowClass::undefined;
+    return norm_squared >= kSmallest && norm_squared <= kLargest ? RowClass::coded
+                                                                 : RowClass::uncodable;
+  }
+  if (norm_squared <= kLargest && norm_squared >= kSmallest) return RowClass::coded;
+  for (int i = 0; i < vector->dim; i++) {
+    if (vector->x[i] != 0) return RowClass::uncodable;
+  }
+  return RowClass::coded;
+}
+
+void comparable_vector(Metric metric, const float* in, uint32 dims, float* out) {
+  if (metric != Metric::cosine) {
+    memcpy(out, in, dims * sizeof(float));
+    return;
+  }
+  double norm = 0;
+  for (uint32 i = 0; i < dims; i++) norm += double(in[i]) * in[i];
+  const double inverse = norm > 0 ? 1 / std::sqrt(norm) : 0;
+  for (uint32 i = 0; i < dims; i++) out[i] = static_cast<float>(in[i] * inverse);
+}
+
+double exact_distance(Metric metric, const float* query, const float* row, uint32 dims) {
+  switch (metric) {
+    case Metric::inner_product:
+      return inner_product_distance(query, row, static_cast<int>(dims));
+    case Metric::cosine:
+      return cosine_distance(query, row, static_cast<int>(dims));
+    default:
+      return l2_distance(query, row, static_cast<int>(dims));
+  }
+}
+
+}  // namespace avq

@@ -1,0 +1,39 @@
+#pragma once
+// What an index knows of its column: metric and element from the operator class, dimensions from
+// the column's type; and what a row's value means to it.
+#include "compat.h"
+#include "core/metric.h"
+#include "types/vector.h"
+
+namespace avq {
+
+// What an operator class's support function 1 (internal -> internal) returns.
+struct OpclassSupport {
+  Metric metric;
+  uint8 element;  // 1 = float4 vector
+};
+inline constexpr int kSupportProc = 1;
+inline constexpr int kDistanceStrategy = 1;
+
+struct Column {
+  Metric metric;
+  uint32 dims;
+};
+
+// Errors: a column without dimensions (ERRCODE_INVALID_PARAMETER_VALUE).
+Column index_column(Relation index);
+
+enum class RowClass { coded, uncodable, undefined, null };
+
+// Where a row belongs. Uncodable are norms whose squares leave float's comfortable range: such rows
+// are always scored exactly. Undefined are zero vectors under cosine: their distance is NaN.
+RowClass classify(Metric metric, const Vector* vector);
+
+// The row's direction for cosine (norm taken in double), else the row itself: what copies keep and
+// what copies are scored with. out: dims floats.
+void comparable_vector(Metric metric, const float* in, uint32 dims, float* out);
+
+// The operator's own value: what rows are finally ordered by.
+double exact_distance(Metric metric, const float* query, const float* row, uint32 dims);
+
+}  // namespace avq

@@ -1,0 +1,169 @@
+// SQL functions that tell what an index is and what the last scan did.
+#include "index/am.h"
+#include "index/column.h"
+#include "storage/slots.h"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "utils/acl.h"
+}
+
+using namespace avq;
+
+extern "C" {
+PG_FUNCTION_INFO_V1(avq_index_info);
+PG_FUNCTION_INFO_V1(avq_last_scan);
+}
+
+// Errors: not an avq index, another session's temporary table, not valid, no SELECT on the table.
+Relation avq::open_avq_index(Oid oid, LOCKMODE lock) {
+  Relation index = relation_open(oid, lock);
+  if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_indam == nullptr ||
+      index->rd_indam->ambuild != avq_build) {
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                    errmsg("\"%s\" is not an avq index", RelationGetRelationName(index))));
+  }
+  if (RELATION_IS_OTHER_TEMP(index)) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot access temporary indexes of other sessions")));
+  }
+  if (!index->rd_index->indisvalid) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("index \"%s\" is not valid", RelationGetRelationName(index))));
+  }
+  const AclResult allowed = pg_class_aclcheck(index->rd_index->indrelid, GetUserId(), ACL_SELECT);
+  if (allowed != ACLCHECK_OK) {
+    aclcheck_error(allowed, OBJECT_TABLE, get_rel_name(index->rd_index->indrelid));
+  }
+  return index;
+}
+
+namespace {
+
+const char* metric_name(Metric metric) {
+  switch (metric) {
+    case Metric::inner_product:
+      return "inner product";
+    case Metric::cosine:
+      return "cosine";
+    default:
+      return "l2";
+  }
+}
+
+const char* rerank_name(Rerank rerank) {
+  switch (rerank) {
+    case Rerank::heap:
+      return "heap";
+    case Rerank::half:
+      return "half";
+    case Rerank::int8:
+      return "int8";
+    default:
+      return "float";
+  }
+}
+
+struct RowBuilder {
+  TupleDesc descriptor;
+  Datum values[40];
+  bool nulls[40];
+  int count;
+
+  void add(Datum value) {
+    nulls[count] = false;
+    values[count++] = value;
+  }
+  void text(const char* value) { add(CStringGetTextDatum(value)); }
+  void int4(int64 value) { add(Int32GetDatum(static_cast<int32>(value))); }
+  void int8(int64 value) { add(Int64GetDatum(value)); }
+  void real(float value) { add(Float4GetDatum(value)); }
+  void boolean(bool value) { add(BoolGetDatum(value)); }
+};
+
+Datum finish_row(RowBuilder* row) {
+  if (row->count != row->descriptor->natts) {
+    elog(ERROR, "function returns %d columns, %d are declared", row->count,
+         row->descriptor->natts);
+  }
+  return HeapTupleGetDatum(heap_form_tuple(row->descriptor, row->values, row->nulls));
+}
+
+void begin_row(RowBuilder* row, FunctionCallInfo fcinfo) {
+  memset(row, 0, sizeof(*row));
+  if (get_call_result_type(fcinfo, nullptr, &row->descriptor) != TYPEFUNC_COMPOSITE) {
+    elog(ERROR, "return type must be a row type");
+  }
+}
+
+}  // namespace
+
+Datum avq_index_info(PG_FUNCTION_ARGS) {
+  Relation index = open_avq_index(PG_GETARG_OID(0), AccessShareLock);
+  IndexFile file = open_file(index);
+  MetaPage meta;
+  read_meta(file, &meta);
+  int64 live = 0, dead = 0, code_pages = 0, special = 0, most = 0;
+  for (uint32 list = 0; list < total_lists(meta); list++) {
+    CHECK_FOR_INTERRUPTS();
+    ListEntry entry;
+    read_entry(file, meta, list, &entry);
+    code_pages += entry.pages;
+    live += entry.live;
+    dead += entry.dead;
+    if (list >= meta.shape.lists) {
+      special += entry.live;
+    } else {
+      most = Max(most, int64{entry.live});
+    }
+  }
+  const int64 other = 1 + int64{meta.model_pages} + meta.directory_pages + code_pages;
+  const BlockLayout layout = coded_block_layout(meta);
+
+  RowBuilder row;
+  begin_row(&row, fcinfo);
+  row.text(metric_name(meta.shape.metric));
+  row.int4(meta.shape.dims);
+  row.int4(meta.shape.lists);
+  row.int8(live);
+  row.int8(special);
+  row.int8(dead);
+  row.int8(most);
+  row.boolean(meta.shape.trained != 0);
+  row.int8(static_cast<int64>(meta.built_rows));
+  row.int4(meta.shape.subspaces);
+  row.int4(meta.shape.dims_per_subspace);
+  row.real(static_cast<float>(layout.bytes) / kBlockRows);
+  row.text(rerank_name(meta.rerank));
+  row.int4(copy_layout(meta.rerank, meta.shape.dims).bytes);
+  row.boolean(meta.shape.rotated != 0);
+  row.boolean(meta.shape.row_scale != 0);
+  row.real(meta.shape.eta);
+  row.real(meta.shape.soar_lambda);
+  row.real(meta.shape.route_sigma);
+  row.real(meta.shape.error_scale);
+  row.int8(file.blocks);
+  row.int8(meta.model_pages);
+  row.int8(meta.directory_pages);
+  row.int8(code_pages);
+  row.int8(Max(int64{file.blocks} - other, int64{0}));
+  row.int4(meta.version);
+  row.int8(static_cast<int64>(meta.shape.seed));
+  row.text(kernel_target());
+  const Datum result = finish_row(&row);
+  index_close(index, AccessShareLock);
+  return result;
+}
+
+Datum avq_last_scan(PG_FUNCTION_ARGS) {
+  RowBuilder row;
+  begin_row(&row, fcinfo);
+  row.int8(last_scan.lists_probed);
+  row.int8(last_scan.blocks_scored);
+  row.int8(last_scan.rows_reranked);
+  row.int8(last_scan.heap_fetches);
+  row.int8(last_scan.code_pages);
+  row.int8(last_scan.copy_pages);
+  row.int8(last_scan.passes);
+  return finish_row(&row);
+}

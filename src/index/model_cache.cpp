@@ -1,0 +1,139 @@
+#include "index/model_cache.h"
+
+extern "C" {
+#include "port/pg_crc32c.h"
+}
+
+namespace avq {
+
+struct CachedReference {
+  CachedIndex* cached;  // null once released
+  MemoryContextCallback callback;
+};
+
+namespace {
+
+CachedIndex* entries = nullptr;
+
+void mark_stale(Datum, Oid relation) {
+  for (CachedIndex* entry = entries; entry != nullptr; entry = entry->next) {
+    if (!OidIsValid(relation) || entry->index == relation) entry->stale = true;
+  }
+}
+
+bool matches(const CachedIndex* entry, Relation index, const MetaPage& meta) {
+  return entry->index == RelationGetRelid(index) &&
+         entry->file_number == relation_file_number(index) && entry->meta.crc == meta.crc;
+}
+
+// Frees what an invalidation has marked and nobody uses, but for the entry that matches.
+void sweep(Relation index, const MetaPage& meta) {
+  for (CachedIndex** link = &entries; *link != nullptr;) {
+    CachedIndex* entry = *link;
+    const bool outdated =
+        entry->index == RelationGetRelid(index) && !matches(entry, index, meta);
+    if ((entry->stale || outdated) && entry->references == 0 && !matches(entry, index, meta)) {
+      *link = entry->next;
+      MemoryContextDelete(entry->context);
+    } else {
+      link = &entry->next;
+    }
+  }
+}
+
+void load_heads(IndexFile& file, CachedIndex* entry) {
+  const uint32 lists = total_lists(entry->meta);
+  BlockNumber* heads = static_cast<BlockNumber*>(palloc(sizeof(BlockNumber) * lists));
+  uint32* rows = static_cast<uint32*>(palloc(sizeof(uint32) * lists));
+  for (uint32 first = 0; first < lists; first += kEntriesPerPage) {
+    CHECK_FOR_INTERRUPTS();
+    Buffer buffer = read_page(file, entry_place(entry->meta, first).block, PageKind::directory,
+                              BUFFER_LOCK_SHARE);
+    const ListEntry* stored =
+        reinterpret_cast<const ListEntry*>(payload(BufferGetPage(buffer)));
+    for (uint32 i = 0; i < kEntriesPerPage && first + i < lists; i++) {
+      heads[first + i] = stored[i].head;
+      rows[first + i] = stored[i].live;
+    }
+    UnlockReleaseBuffer(buffer);
+  }
+  entry->heads = heads;
+  entry->rows = rows;
+}
+
+void load_model(IndexFile& file, CachedIndex* entry) {
+  const MetaPage& meta = entry->meta;
+  const Size size = Model::float_count(meta.shape) * sizeof(float);
+  float* floats = static_cast<float*>(MemoryContextAllocHuge(entry->context, size));
+  read_chain(file, meta.model_start, PageKind::model, floats, size);
+  pg_crc32c crc;
+  INIT_CRC32C(crc);
+  COMP_CRC32C(crc, floats, size);
+  FIN_CRC32C(crc);
+  if (crc != meta.model_crc) {
+    report_damage(file.relation, meta.model_start, "the model's checksum does not match");
+  }
+  entry->model = Model::over(meta.shape, floats);
+}
+
+CachedIndex* load(IndexFile& file, const MetaPage& meta) {
+  static bool callback_registered = false;
+  if (!callback_registered) {
+    CacheRegisterRelcacheCallback(mark_stale, static_cast<Datum>(0));
+    callback_registered = true;
+  }
+  // Under the current context until it is whole, so that an error in between frees it.
+  MemoryContext context =
+      AllocSetContextCreate(CurrentMemoryContext, "avq model", ALLOCSET_SMALL_SIZES);
+  MemoryContext caller = MemoryContextSwitchTo(context);
+  CachedIndex* entry = static_cast<CachedIndex*>(palloc0(sizeof(CachedIndex)));
+  entry->index = RelationGetRelid(file.relation);
+  entry->file_number = relation_file_number(file.relation);
+  entry->context = context;
+  entry->meta = meta;
+  entry->geometry = list_geometry(meta);
+  load_model(file, entry);
+  load_heads(file, entry);
+  MemoryContextSwitchTo(caller);
+
+  MemoryContextSetParent(context, CacheMemoryContext);
+  entry->next = entries;
+  entries = entry;
+  return entry;
+}
+
+}  // namespace
+
+CachedIndex* acquire_cached(IndexFile& file) {
+  MetaPage meta;
+  read_meta(file, &meta);
+  sweep(file.relation, meta);
+  for (CachedIndex* entry = entries; entry != nullptr; entry = entry->next) {
+    if (!matches(entry, file.relation, meta)) continue;
+    entry->stale = false;
+    entry->meta = meta;  // the copy tails move
+    return entry;
+  }
+  return load(file, meta);
+}
+
+CachedReference* refer_to_cached(CachedIndex* cached, MemoryContext context) {
+  CachedReference* reference =
+      static_cast<CachedReference*>(MemoryContextAlloc(context, sizeof(CachedReference)));
+  reference->cached = cached;
+  reference->callback.func = [](void* argument) {
+    release_cached(static_cast<CachedReference*>(argument));
+  };
+  reference->callback.arg = reference;
+  MemoryContextRegisterResetCallback(context, &reference->callback);
+  cached->references++;
+  return reference;
+}
+
+void release_cached(CachedReference* reference) {
+  if (reference->cached == nullptr) return;
+  reference->cached->references--;
+  reference->cached = nullptr;
+}
+
+}  // namespace avq

@@ -1,0 +1,35 @@
+#pragma once
+// A backend's memory of the indexes it uses: meta page, model and list heads, decoded once.
+//
+// Invariants: an entry is right as long as the meta page's checksum is the one it was read with
+// (acquire looks each time: one page). An entry is freed only in acquire(), when an invalidation
+// has marked it and nobody refers to it; so a caller without a reference may use the result until
+// the next acquire(), and a scan, which spans calls, takes a reference.
+#include "storage/slots.h"
+
+namespace avq {
+
+struct CachedIndex {
+  Oid index;
+  Oid file_number;
+  bool stale;
+  int references;
+  MemoryContext context;
+  CachedIndex* next;
+
+  MetaPage meta;  // copy_tails as of acquire()
+  ListGeometry geometry;
+  Model model;
+  const BlockNumber* heads;  // first extents of all lists, the special ones included
+  const uint32* rows;        // live rows of each list when the entry was read
+};
+
+// The up-to-date entry of an index. Reads the meta page; loads the model where it is new.
+CachedIndex* acquire_cached(IndexFile& file);
+
+// Keeps an entry until `context` is reset or deleted, or release_cached is called on the handle.
+struct CachedReference;
+CachedReference* refer_to_cached(CachedIndex* cached, MemoryContext context);
+void release_cached(CachedReference* reference);
+
+}  // namespace avq

@@ -1,0 +1,203 @@
+// ambeginscan, amrescan, amgettuple, amendscan: the phases of a scan round the ordered search.
+//
+//   ordered    rows with a distance, nearest first (search.cpp)
+//   undefined  rows whose distance is NaN
+//   null       rows whose vector is NULL
+// A query that has no distance to anything (NULL; zero under cosine) takes all lists as they lie.
+#include "index/am.h"
+#include "index/search.h"
+
+namespace avq {
+
+ScanCounters last_scan;
+
+namespace {
+
+enum class Phase : uint8 { start, ordered, unordered, done };
+
+// Walks TIDs of lists first .. end - 1 in physical order, some blocks at a time.
+struct TidWalk {
+  uint32 list, end;
+  BlockNumber extent;  // of the list; invalid: take the list's head
+  uint32 block;        // in the extent
+  uint32 count, at;
+  uint64 tids[16 * kBlockRows];
+};
+
+struct ScanState {
+  MemoryContext context;        // of the scan
+  MemoryContext query_context;  // of one rescan
+  HeapReader reader;
+  CachedReference* reference;
+  CachedIndex* cached;
+  IndexFile file;
+  Phase phase;
+  bool counted;
+  Search search;
+  TidWalk walk;
+};
+
+ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
+
+void start_walk(ScanState* state, uint32 first) {
+  memset(&state->walk, 0, offsetof(TidWalk, tids));
+  state->walk.list = first;
+  state->walk.end = total_lists(state->cached->meta);
+  state->walk.extent = InvalidBlockNumber;
+  state->phase = Phase::unordered;
+}
+
+// Reads the next blocks of the walk's list; false when there are no more lists.
+bool refill_walk(ScanState* state) {
+  TidWalk* walk = &state->walk;
+  CachedIndex* cached = state->cached;
+  walk->count = walk->at = 0;
+  while (walk->list < walk->end && walk->count == 0) {
+    CHECK_FOR_INTERRUPTS();
+    const BlockLayout& layout = layout_of(cached->geometry, cached->meta, walk->list);
+    if (walk->extent == InvalidBlockNumber) {
+      walk->extent = cached->heads[walk->list];
+      walk->block = 0;
+    }
+    Buffer first = read_page(state->file, walk->extent, PageKind::codes, BUFFER_LOCK_SHARE);
+    const PageTail* tail = check_list_page(state->file, first, walk->list, 0);
+    const uint32 blocks = extent_blocks(tail->extent_pages, layout);
+    const BlockNumber next = tail->next;
+    UnlockReleaseBuffer(first);
+    last_scan.code_pages++;
+
+    const uint32 end = Min(blocks, walk->block + 16);
+    for (; walk->block < end; walk->block++) {
+      const uint64 start = uint64{walk->block} * layout.bytes;
+      BlockHeader header;
+      ItemPointerData tids[kBlockRows];
+      read_extent_bytes(state->file, walk->extent, PageKind::codes, start, sizeof(header),
+                        reinterpret_cast<char*>(&header));
+      uint32 wanted = header.used & ~header.spilled;
+      if (wanted == 0) continue;
+      read_extent_bytes(state->file, walk->extent, PageKind::codes, start + layout.tids,
+                        sizeof(tids), reinterpret_cast<char*>(tids));
+      for (; wanted != 0; wanted &= wanted - 1) {
+        walk->tids[walk->count++] = pack_tid(tids[__builtin_ctz(wanted)]);
+      }
+    }
+    if (walk->block >= blocks) {
+      walk->block = 0;
+      walk->extent = next;
+      if (next == InvalidBlockNumber) walk->list++;
+    }
+  }
+  return walk->count > 0;
+}
+
+bool next_unordered(ScanState* state, ItemPointer tid) {
+  TidWalk* walk = &state->walk;
+  if (walk->at == walk->count && !refill_walk(state)) return false;
+  unpack_tid(walk->tids[walk->at++], tid);
+  return true;
+}
+
+// Whether some row can have a distance to the query that orders it.
+bool orders_rows(Metric metric, const Vector* query) {
+  return metric != Metric::cosine || norm_squared(query->x, query->dim) > 0;
+}
+
+void start(IndexScanDesc scan) {
+  ScanState* state = state_of(scan);
+  if (scan->numberOfOrderBys == 0 || scan->orderByData == nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("an avq index cannot be scanned without ORDER BY a distance"),
+                    errhint("This plan was forced; check enable_seqscan.")));
+  }
+  // Slots and copies of dead rows are reused: only such snapshots see the right rows without pins.
+  if (!IsMVCCSnapshot(scan->xs_snapshot)) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("an avq index can only be scanned with an MVCC snapshot")));
+  }
+  if (!state->counted) {
+    pgstat_count_index_scan(scan->indexRelation);
+    count_index_search(scan);
+    state->counted = true;
+  }
+  memset(&last_scan, 0, sizeof(last_scan));
+
+  MemoryContext caller = MemoryContextSwitchTo(state->context);
+  state->file = open_file(scan->indexRelation);
+  CachedIndex* cached = acquire_cached(state->file);
+  if (cached != state->cached) {
+    if (state->reference != nullptr) release_cached(state->reference);
+    state->reference = refer_to_cached(cached, state->context);
+    state->cached = cached;
+  }
+  if (state->reader.slot == nullptr) begin_heap_reader(&state->reader, scan);
+
+  MemoryContextSwitchTo(state->query_context);
+  const ScanKey key = scan->orderByData;
+  const Vector* query =
+      (key->sk_flags & SK_ISNULL) != 0 ? nullptr : datum_get_vector(key->sk_argument);
+  if (query != nullptr && query->dim != static_cast<int>(cached->model.shape.dims)) {
+    report_different_dims(static_cast<int>(cached->model.shape.dims), query->dim);
+  }
+  if (query == nullptr || !orders_rows(cached->model.shape.metric, query)) {
+    start_walk(state, 0);
+  } else {
+    begin_search(&state->search, scan, &state->reader, cached, query, state->query_context);
+    state->phase = Phase::ordered;
+  }
+  MemoryContextSwitchTo(caller);
+}
+
+}  // namespace
+
+IndexScanDesc avq_begin_scan(Relation index, int keys, int order_bys) {
+  IndexScanDesc scan = RelationGetIndexScan(index, keys, order_bys);
+  MemoryContext context =
+      AllocSetContextCreate(CurrentMemoryContext, "avq scan", ALLOCSET_DEFAULT_SIZES);
+  ScanState* state =
+      static_cast<ScanState*>(MemoryContextAllocZero(context, sizeof(ScanState)));
+  state->context = context;
+  state->query_context = AllocSetContextCreate(context, "avq query", ALLOCSET_DEFAULT_SIZES);
+  scan->opaque = state;
+  return scan;
+}
+
+void avq_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey order_bys,
+                int order_by_count) {
+  ScanState* state = state_of(scan);
+  state->phase = Phase::start;
+  state->counted = false;
+  MemoryContextReset(state->query_context);
+  if (keys != nullptr && scan->numberOfKeys > 0) {
+    memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+  }
+  if (order_bys != nullptr && scan->numberOfOrderBys > 0) {
+    memmove(scan->orderByData, order_bys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+  }
+}
+
+bool avq_get_tuple(IndexScanDesc scan, ScanDirection direction) {
+  Assert(ScanDirectionIsForward(direction));
+  ScanState* state = state_of(scan);
+  if (state->phase == Phase::start) start(scan);
+
+  scan->xs_recheck = false;
+  scan->xs_recheckorderby = false;
+  if (state->phase == Phase::ordered) {
+    if (next_row(&state->search, &scan->xs_heaptid)) return true;
+    start_walk(state, special_list(state->cached->meta, kUndefinedList));
+  }
+  if (state->phase == Phase::unordered) {
+    if (next_unordered(state, &scan->xs_heaptid)) return true;
+    state->phase = Phase::done;
+  }
+  return false;
+}
+
+void avq_end_scan(IndexScanDesc scan) {
+  ScanState* state = state_of(scan);
+  end_heap_reader(&state->reader);
+  MemoryContextDelete(state->context);
+  scan->opaque = nullptr;
+}
+
+}  // namespace avq

@@ -1,0 +1,333 @@
+// Lists are opened, scanned into candidates, and candidates leave in order.
+#include "index/search.h"
+
+#include "core/search_rules.h"
+
+namespace avq {
+
+namespace {
+
+constexpr uint32 kFirstKeep = 512;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// The least distance of a row whose score, by its code's bound, is at most `score`.
+double distance_bound(const Search* search, float score) {
+  switch (search->metric) {
+    case Metric::inner_product:
+      return -static_cast<double>(score);
+    case Metric::cosine:
+      return 1 - static_cast<double>(score);
+    default: {
+      const double norm = double(search->query_norm) * search->query_norm;
+      // Scores are differences of squares in float: allow for what cancels.
+      const double squared = norm * (1 - 1e-6) - 2 * double(score);
+      return squared > 0 ? std::sqrt(squared) : 0;
+    }
+  }
+}
+
+void* allocate(Search* search, Size bytes) {
+  return MemoryContextAllocHuge(search->context, bytes);
+}
+
+// Makes the `count` lists with the best routes the head of `order`, in order.
+void order_lists(Search* search, uint32 count) {
+  if (count <= search->ordered) return;
+  // Mostly one call; a scan that asks again is likely to ask once more.
+  const uint32 lists = search->cached->model.shape.lists;
+  count = search->ordered == 0 ? count : lists;
+  const float* routes = search->routes;
+  const auto better = [routes](uint32 a, uint32 b) {
+    return routes[a] > routes[b] || (routes[a] == routes[b] && a < b);
+  };
+  uint32* from = search->order + search->ordered;
+  std::partial_sort(from, search->order + count, search->order + lists, better);
+  search->ordered = count;
+}
+
+// Scores the blocks of one opened list into the collector.
+void scan_list(Search* search, uint32 number, Collector* collector) {
+  const CachedIndex* cached = search->cached;
+  const OpenList& open = search->open[number];
+  const BlockLayout& layout = cached->geometry.coded;
+  ScanParams params;
+  params.lut = search->lut;
+  params.step = search->tables.step;
+  params.base = search->tables.base;
+  params.list_score = search->list_scores[open.list];
+  last_scan.code_pages += for_each_block(
+      search->file, cached->heads[open.list], open.list, layout, search->carry,
+      [&](const BlockView& block) {
+        const uint32 used = block.header()->used;
+        if (used == 0) return;
+        last_scan.blocks_scored++;
+        params.threshold = collector->threshold();
+        float keys[kBlockRows];
+        uint32 mask = used & score_block(block.codes(), layout.subspaces, block.scales(),
+                                         block.offsets(), params, keys);
+        for (; mask != 0; mask &= mask - 1) {
+          const int slot = __builtin_ctz(mask);
+          const Place place = {keys[slot], pack_tid(block.tids()[slot])};
+          if (!collector->wants(place) || before(place, open.floor)) continue;
+          Candidate row;
+          row.tid = place.tid;
+          row.copy = block.copy(slot);
+          row.list = number;
+          row.score = place.score;
+          row.exact = false;
+          collector->add(row);
+        }
+      });
+}
+
+void compute_floor(Search* search) {
+  search->floor_key = kInfinity;
+  for (uint32 i = 0; i < search->opened; i++) {
+    const OpenList& open = search->open[i];
+    if (open.done) continue;
+    search->floor_key = Min(search->floor_key, distance_bound(search, open.floor.score));
+  }
+}
+
+// Keeps the better half of the pending candidates; the others are collected again when needed.
+void evict(Search* search) {
+  Heap* pending = &search->pending;
+  const uint32 keep = search->most_pending / 2;
+  if (pending->count <= keep) return;
+  const auto order = [](const Candidate& a, const Candidate& b) {
+    return before({a.score, a.tid}, {b.score, b.tid});
+  };
+  std::nth_element(pending->rows, pending->rows + keep - 1, pending->rows + pending->count, order);
+  const Candidate& last = pending->rows[keep - 1];
+  const Place worst = {last.score, last.tid + 1};
+  pending->count = keep;
+  std::make_heap(pending->rows, pending->rows + keep, Later{});
+  for (uint32 i = 0; i < search->opened; i++) {
+    OpenList* open = &search->open[i];
+    // What has left the heap already lies before `popped` and must not come again.
+    const Place floor = before(worst, open->popped) ? open->popped : worst;
+    if (open->done || before(floor, open->floor)) {
+      open->floor = floor;
+      open->done = false;
+    }
+  }
+}
+
+// One pass over opened lists number first .. end - 1 that have rows left.
+void collect(Search* search, uint32 first, uint32 end) {
+  Collector collector(search->room, search->keep);
+  last_scan.passes++;
+  for (uint32 i = first; i < end; i++) {
+    if (!search->open[i].done) scan_list(search, i, &collector);
+  }
+  collector.finish();
+  for (uint32 i = first; i < end; i++) {
+    OpenList* open = &search->open[i];
+    if (open->done) continue;
+    open->done = collector.complete();
+    // A list that had been collected deeper than this pass looks stays where it was.
+    if (!open->done && before(open->floor, collector.worst())) open->floor = collector.worst();
+  }
+  for (uint32 i = 0; i < collector.count(); i++) {
+    Candidate row = collector.rows()[i];
+    row.key = distance_bound(search, row.score);
+    push(search, &search->pending, row);
+  }
+  if (search->pending.count > search->most_pending) evict(search);
+  compute_floor(search);
+}
+
+void set_keep(Search* search, uint32 keep) {
+  keep = Min(keep, Max(search->most_pending / 2, kFirstKeep));
+  if (keep <= search->keep) return;
+  if (search->room != nullptr) pfree(search->room);
+  search->room = static_cast<Candidate*>(allocate(search, sizeof(Candidate) * 2 * Size{keep}));
+  search->keep = keep;
+}
+
+void open_lists(Search* search, uint32 count) {
+  count = Min(count, search->most_lists);
+  if (count <= search->opened) return;
+  order_lists(search, count);
+  const uint32 first = search->opened;
+  for (uint32 i = first; i < count; i++) {
+    search->open[i] = {search->order[i], false, kFirstPlace, kFirstPlace};
+  }
+  search->opened = count;
+  last_scan.lists_probed = count;
+  collect(search, first, count);
+}
+
+// Collects deeper in the lists that are open.
+void refill(Search* search) {
+  set_keep(search, search->keep * 2);
+  collect(search, 0, search->opened);
+}
+
+// The rows that have no code: few, and always compared exactly.
+void collect_uncodable(Search* search) {
+  const CachedIndex* cached = search->cached;
+  const uint32 list = special_list(cached->meta, kUncodableList);
+  const BlockLayout& layout = cached->geometry.special;
+  // Memory cannot be had under a page's lock: count, then fill.
+  uint32 rows = 0;
+  for_each_block(search->file, cached->heads[list], list, layout, search->carry,
+                 [&](const BlockView& block) { rows += __builtin_popcount(block.header()->used); });
+  if (rows == 0) return;
+  uint64* tids = static_cast<uint64*>(allocate(search, sizeof(uint64) * rows));
+  uint32 count = 0;
+  for_each_block(search->file, cached->heads[list], list, layout, search->carry,
+                 [&](const BlockView& block) {
+                   for (uint32 used = block.header()->used; used != 0 && count < rows;
+                        used &= used - 1) {
+                     tids[count++] = pack_tid(block.tids()[__builtin_ctz(used)]);
+                   }
+                 });
+  for (uint32 i = 0; i < count; i++) {
+    CHECK_FOR_INTERRUPTS();
+    Candidate row = {};
+    row.tid = tids[i];
+    if (make_exact(search, &row)) push(search, &search->ready, row);
+  }
+}
+
+uint32 lists_wanted(const Search* search) {
+  if (settings.probes > 0) return static_cast<uint32>(settings.probes);
+  return lists_to_probe(search->target_recall, search->cached->model.shape.lists,
+                        search->emitted + 1);
+}
+
+void begin_query(Search* search, const Vector* query) {
+  const Model& model = search->cached->model;
+  const ModelShape& shape = model.shape;
+  float* comparable = static_cast<float*>(allocate(search, sizeof(float) * shape.dims));
+  comparable_vector(search->metric, query->x, shape.dims, comparable);
+  search->query = query->x;
+  search->comparable = comparable;
+  search->query_norm = std::sqrt(norm_squared(comparable, shape.dims));
+
+  float* prepared = static_cast<float*>(allocate(search, sizeof(float) * shape.padded_dims()));
+  search->lut = static_cast<uint8*>(allocate(search, Size{shape.subspaces} * kCodewords));
+  search->list_scores = static_cast<float*>(allocate(search, sizeof(float) * shape.lists));
+  search->routes = static_cast<float*>(allocate(search, sizeof(float) * shape.lists));
+  search->order = static_cast<uint32*>(allocate(search, sizeof(uint32) * shape.lists));
+  search->open = static_cast<OpenList*>(allocate(search, sizeof(OpenList) * shape.lists));
+  prepare(shape, query->x, prepared);
+  route(model, prepared, search->list_scores, search->routes);
+  // A fixed rerank depth ranks candidates by their estimates, without optimism.
+  const float width = settings.rerank_depth > 0 ? 0 : bound_width(search->target_recall);
+  search->tables = build_tables(model, prepared, width, search->lut);
+  for (uint32 i = 0; i < shape.lists; i++) search->order[i] = i;
+}
+
+// Whether enough has been rescored for the best ready row to leave, whatever the bounds say.
+bool rescored_enough(const Search* search) {
+  if (settings.rerank_depth > 0) {
+    return search->converted >= settings.rerank_depth + search->emitted;
+  }
+  return search->converted >= rescore_budget(search->target_recall, search->emitted + 1);
+}
+
+}  // namespace
+
+void push(Search* search, Heap* heap, const Candidate& candidate) {
+  if (heap->count == heap->room) {
+    const uint32 room = Max(heap->room * 2, 2 * kFirstKeep);
+    Candidate* rows = static_cast<Candidate*>(allocate(search, sizeof(Candidate) * Size{room}));
+    if (heap->count > 0) memcpy(rows, heap->rows, sizeof(Candidate) * heap->count);
+    if (heap->rows != nullptr) pfree(heap->rows);
+    heap->rows = rows;
+    heap->room = room;
+  }
+  heap->rows[heap->count++] = candidate;
+  std::push_heap(heap->rows, heap->rows + heap->count, Later{});
+}
+
+Candidate pop(Heap* heap) {
+  std::pop_heap(heap->rows, heap->rows + heap->count, Later{});
+  return heap->rows[--heap->count];
+}
+
+void begin_search(Search* search, IndexScanDesc scan, HeapReader* reader, CachedIndex* cached,
+                  const Vector* query, MemoryContext context) {
+  memset(search, 0, sizeof(*search));
+  const ModelShape& shape = cached->model.shape;
+  search->scan = scan;
+  search->reader = reader;
+  search->context = context;
+  search->file = open_file(scan->indexRelation);
+  search->cached = cached;
+  search->metric = shape.metric;
+  search->target_recall = settings.target_recall >= 0
+                              ? settings.target_recall
+                              : index_options(scan->indexRelation).target_recall;
+  search->most_lists = settings.max_probes > 0
+                           ? Min(static_cast<uint32>(settings.max_probes), shape.lists)
+                           : shape.lists;
+  search->most_pending =
+      static_cast<uint32>(Max(Size{4} * kFirstKeep,
+                              Min(static_cast<Size>(work_mem) * 1024 / sizeof(Candidate) / 4, Size{1} << 28)));
+  search->floor_key = kInfinity;
+  search->last_emitted = -kInfinity;
+  search->carry = static_cast<char*>(
+      allocate(search, Max(cached->geometry.coded.bytes, cached->geometry.special.bytes)));
+  search->record = static_cast<char*>(allocate(search, Max(cached->geometry.copies.bytes, 1u)));
+  search->decoded = static_cast<float*>(allocate(search, sizeof(float) * shape.dims));
+  begin_query(search, query);
+  set_keep(search, Max(kFirstKeep, static_cast<uint32>(settings.rerank_depth)));
+  collect_uncodable(search);
+}
+
+bool next_row(Search* search, ItemPointer tid) {
+  for (;;) {
+    CHECK_FOR_INTERRUPTS();
+    const uint32 wanted = lists_wanted(search);
+    if (search->opened < Min(wanted, search->most_lists)) {
+      open_lists(search, wanted);
+      continue;
+    }
+    Heap* pending = &search->pending;
+    Heap* ready = &search->ready;
+    const bool fixed_depth = settings.rerank_depth > 0;
+    const double pending_key =
+        Min(search->floor_key, pending->count > 0 ? pending->rows[0].key : kInfinity);
+
+    const bool enough = rescored_enough(search);
+    const bool blocked = fixed_depth ? !enough && pending_key < kInfinity
+                                     : !enough && ready->count > 0 &&
+                                           pending_key < ready->rows[0].key;
+    if (ready->count > 0 && !blocked) {
+      Candidate row = pop(ready);
+      if (!row.exact) {
+        // Nothing left can come between its bounds: no need to know the value.
+        const double rival = Min(fixed_depth || enough ? kInfinity : pending_key,
+                                 ready->count > 0 ? ready->rows[0].key : kInfinity);
+        const bool settled = settings.order == int(OrderOption::relaxed) && row.high <= rival;
+        if (!settled) {
+          if (make_exact(search, &row)) push(search, ready, row);
+          continue;
+        }
+      }
+      if (settings.order == int(OrderOption::strict)) {
+        if (row.key < search->last_emitted) continue;
+        search->last_emitted = row.key;
+      }
+      search->emitted++;
+      unpack_tid(row.tid, tid);
+      return true;
+    }
+    if (pending->count > 0 && pending->rows[0].key <= search->floor_key) {
+      const Candidate row = pop(pending);
+      search->open[row.list].popped = {row.score, row.tid + 1};
+      rescore(search, row);
+    } else if (search->floor_key < kInfinity) {
+      refill(search);
+    } else if (search->opened < search->most_lists) {
+      open_lists(search, search->opened + Max(1u, search->opened / 2));
+    } else {
+      return false;
+    }
+  }
+}
+
+}  // namespace avq

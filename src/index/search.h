@@ -1,0 +1,99 @@
+#pragma once
+// One ordered search of an index: which lists are open, which rows are candidates, which is next.
+//
+// Invariants (see core/frontier.h for those of the candidates):
+//  * No pin and no lock is held between calls.
+//  * Everything lives in the memory context given to begin_search; resetting it ends the search.
+//  * Rows leave in the order of the operator's exact value among the rows known at that time.
+#include "core/codec.h"
+#include "core/frontier.h"
+#include "index/am.h"
+#include "index/column.h"
+#include "index/model_cache.h"
+#include "index/options.h"
+
+namespace avq {
+
+// Reads a row's indexed value from the heap under the scan's snapshot; lives as long as the scan.
+struct HeapReader {
+  IndexScanDesc scan;
+  MemoryContext context;  // the scan's
+  IndexInfo* info;
+  EState* estate;  // for index expressions; made when first needed
+  TupleTableSlot* slot;
+};
+void begin_heap_reader(HeapReader* reader, IndexScanDesc scan);
+void end_heap_reader(HeapReader* reader);
+
+struct Heap {  // of candidates, the next one in front
+  Candidate* rows;
+  uint32 count;
+  uint32 room;
+};
+
+struct Search {
+  IndexScanDesc scan;
+  HeapReader* reader;
+  MemoryContext context;
+  IndexFile file;
+  CachedIndex* cached;
+  Metric metric;
+  double target_recall;
+
+  const float* query;       // as given
+  const float* comparable;  // what copies are compared with: normalised for cosine
+  float query_norm;         // of `comparable`
+  QueryTables tables;
+  uint8* lut;
+  float* list_scores;
+
+  uint32* order;   // lists, best route first, as far as `ordered`
+  float* routes;
+  uint32 ordered;
+  uint32 most_lists;  // that may be opened
+  OpenList* open;
+  uint32 opened;
+
+  Heap pending, ready;
+  Candidate* room;  // of the collector: 2 * keep
+  uint32 keep;
+  uint32 most_pending;
+  double floor_key;  // least distance of rows of opened lists that were not collected; inf: none
+
+  uint64 converted;  // candidates rescored
+  uint64 emitted;
+  double last_emitted;
+  uint64* seen;  // TIDs rescored, an open-addressing set; only with spilled codes
+  uint32 seen_count, seen_room;
+
+  char* carry;   // one block
+  char* record;  // one copy
+  float* decoded;
+};
+
+// `query` stays the caller's and must outlive the search. Errors: wrong dimensions.
+void begin_search(Search* search, IndexScanDesc scan, HeapReader* reader, CachedIndex* cached,
+                  const Vector* query, MemoryContext context);
+
+// The next row, or false when all lists that may be opened are exhausted. Rows with an undefined
+// distance or a NULL vector are not the search's business.
+bool next_row(Search* search, ItemPointer tid);
+
+// search_rescore.cpp: moves a pending candidate to the ready heap (or drops it if it is dead or
+// known already); makes a ready candidate's distance exact, false if the row is not visible.
+void rescore(Search* search, const Candidate& candidate);
+bool make_exact(Search* search, Candidate* candidate);
+
+void push(Search* search, Heap* heap, const Candidate& candidate);
+Candidate pop(Heap* heap);
+
+inline uint64 pack_tid(const ItemPointerData& tid) {
+  return (uint64{ItemPointerGetBlockNumberNoCheck(&tid)} << 16) |
+         ItemPointerGetOffsetNumberNoCheck(&tid);
+}
+inline void unpack_tid(uint64 packed, ItemPointer tid) {
+  ItemPointerSet(tid, static_cast<BlockNumber>(packed >> 16),
+                 static_cast<OffsetNumber>(packed & 0xffff));
+}
+
+}  // namespace avq

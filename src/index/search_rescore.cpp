@@ -1,0 +1,147 @@
+// From codes to truth: copies first, the heap for what is about to be returned.
+#include "index/search.h"
+
+namespace avq {
+
+void begin_heap_reader(HeapReader* reader, IndexScanDesc scan) {
+  reader->scan = scan;
+  reader->context = CurrentMemoryContext;
+  reader->info = BuildIndexInfo(scan->indexRelation);
+  reader->slot = table_slot_create(scan->heapRelation, nullptr);
+  reader->estate = nullptr;
+}
+
+void end_heap_reader(HeapReader* reader) {
+  if (reader->slot != nullptr) ExecDropSingleTupleTableSlot(reader->slot);
+  if (reader->estate != nullptr) FreeExecutorState(reader->estate);
+  reader->slot = nullptr;
+  reader->estate = nullptr;
+}
+
+namespace {
+
+// The indexed value of the visible row version at `tid`. False if there is none.
+bool read_indexed_value(HeapReader* reader, ItemPointer tid, Datum* value) {
+  IndexScanDesc scan = reader->scan;
+  bool call_again = false, all_dead = false;
+  last_scan.heap_fetches++;
+  if (!table_index_fetch_tuple(scan->xs_heapfetch, tid, scan->xs_snapshot, reader->slot,
+                               &call_again, &all_dead)) {
+    return false;
+  }
+  bool null;
+  const AttrNumber attribute = reader->info->ii_IndexAttrNumbers[0];
+  if (attribute > 0) {
+    *value = slot_getattr(reader->slot, attribute, &null);
+    return !null;
+  }
+  if (reader->estate == nullptr) {
+    MemoryContext caller = MemoryContextSwitchTo(reader->context);
+    reader->estate = CreateExecutorState();
+    MemoryContextSwitchTo(caller);
+  }
+  GetPerTupleExprContext(reader->estate)->ecxt_scantuple = reader->slot;
+  Datum values[INDEX_MAX_KEYS];
+  bool nulls[INDEX_MAX_KEYS];
+  FormIndexDatum(reader->info, reader->slot, reader->estate, values, nulls);
+  *value = values[0];
+  return !nulls[0];
+}
+
+// Remembers a TID; false if it was known.
+bool first_seen(Search* search, uint64 tid) {
+  if (search->seen_count * 2 >= search->seen_room) {
+    const uint32 room = Max(search->seen_room * 2, 1024u);
+    uint64* table = static_cast<uint64*>(MemoryContextAllocExtended(
+        search->context, sizeof(uint64) * room, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    uint64* old = search->seen;
+    const uint32 old_room = search->seen_room;
+    search->seen = table;
+    search->seen_room = room;
+    search->seen_count = 0;
+    for (uint32 i = 0; i < old_room; i++) {
+      if (old[i] != 0) first_seen(search, old[i]);
+    }
+    if (old != nullptr) pfree(old);
+  }
+  // Fibonacci hashing; 0 is no TID, since offsets begin at 1.
+  uint32 at = static_cast<uint32>((tid * UINT64CONST(0x9E3779B97F4A7C15)) >> 32) &
+              (search->seen_room - 1);
+  while (search->seen[at] != 0) {
+    if (search->seen[at] == tid) return false;
+    at = (at + 1) & (search->seen_room - 1);
+  }
+  search->seen[at] = tid;
+  search->seen_count++;
+  return true;
+}
+
+// Bounds of the true distance from a copy.
+void bound_by_copy(Search* search, const char* record, Candidate* row) {
+  const MetaPage& meta = search->cached->meta;
+  const uint32 dims = meta.shape.dims;
+  const double slack = copy_slack(meta.rerank, search->query_norm, record, dims);
+  double distance;
+  if (search->metric == Metric::l2) {
+    read_copy_floats(meta.rerank, record, dims, search->decoded);
+    distance = std::sqrt(l2_squared(search->comparable, search->decoded, dims));
+    CopyHeader header;
+    memcpy(&header, record, sizeof(header));
+    // The triangle inequality, plus rounding.
+    const double error = header.error + distance * 1e-5;
+    row->key = Max(distance - error, 0.0);
+    row->high = distance + error;
+    return;
+  }
+  const double product = copy_dot(meta.rerank, search->comparable, record, dims);
+  distance = search->metric == Metric::cosine ? 1 - product : -product;
+  // The normalised query of a cosine scan has its own rounding.
+  const double error = search->metric == Metric::cosine ? slack + 1e-6 : slack;
+  row->key = distance - error;
+  row->high = distance + error;
+}
+
+}  // namespace
+
+bool make_exact(Search* search, Candidate* candidate) {
+  ItemPointerData tid;
+  unpack_tid(candidate->tid, &tid);
+  Datum value;
+  HeapReader* reader = search->reader;
+  bool found = read_indexed_value(reader, &tid, &value);
+  if (found) {
+    MemoryContext caller = MemoryContextSwitchTo(search->context);
+    const Vector* vector = datum_get_vector(value);
+    found = vector->dim == static_cast<int>(search->cached->meta.shape.dims);
+    if (found) {
+      const double distance =
+          exact_distance(search->metric, search->query, vector->x, vector->dim);
+      // A distance that is not a number sorts after all others, as it does in an ORDER BY.
+      candidate->key = std::isnan(distance) ? std::numeric_limits<double>::infinity() : distance;
+      candidate->high = candidate->key;
+      candidate->exact = true;
+    }
+    if (PointerGetDatum(vector) != value) pfree(const_cast<Vector*>(vector));
+    MemoryContextSwitchTo(caller);
+  }
+  ExecClearTuple(reader->slot);
+  if (reader->estate != nullptr) ResetPerTupleExprContext(reader->estate);
+  return found;
+}
+
+void rescore(Search* search, const Candidate& candidate) {
+  search->converted++;
+  if (search->cached->meta.shape.soar_lambda > 0 && !first_seen(search, candidate.tid)) return;
+  last_scan.rows_reranked++;
+  Candidate row = candidate;
+  if (row.copy == 0) {
+    if (make_exact(search, &row)) push(search, &search->ready, row);
+    return;
+  }
+  last_scan.copy_pages++;
+  read_copy(search->file, search->cached->geometry.copies, row.copy, search->record,
+            [&](const char* record) { bound_by_copy(search, record, &row); });
+  push(search, &search->ready, row);
+}
+
+}  // namespace avq

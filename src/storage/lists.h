@@ -1,0 +1,128 @@
+#pragma once
+// Inverted lists: their directory entries, extents and blocks.
+//
+// A list is a chain of extents (page_tail()->next of an extent's first page); an extent is a run of
+// contiguous pages whose payloads hold blocks one after another.
+#include "storage/page.h"
+
+namespace avq {
+
+inline uint32 total_lists(const MetaPage& meta) { return meta.shape.lists + kSpecialLists; }
+inline uint32 special_list(const MetaPage& meta, uint32 which) { return meta.shape.lists + which; }
+
+inline uint32 extent_blocks(uint32 pages, const BlockLayout& layout) {
+  return static_cast<uint32>(uint64{pages} * kPayload / layout.bytes);
+}
+
+void read_entry(IndexFile& file, const MetaPage& meta, uint32 list, ListEntry* entry);
+
+// Where an entry lies: its directory block and byte offset in the payload.
+struct EntryPlace {
+  BlockNumber block;
+  uint32 offset;
+};
+EntryPlace entry_place(const MetaPage& meta, uint32 list);
+
+// The tail of a (locked) page of a list, checked to be page `index` of an extent of `list`.
+const PageTail* check_list_page(IndexFile& file, Buffer buffer, uint32 list, uint32 index);
+
+// A block seen by a walk. Bytes are valid during the visit only.
+struct BlockView {
+  const char* bytes;
+  const BlockLayout* layout;
+
+  const BlockHeader* header() const { return reinterpret_cast<const BlockHeader*>(bytes); }
+  const uint16* scales() const { return reinterpret_cast<const uint16*>(bytes + layout->scales); }
+  const float* offsets() const {
+    return layout->offsets == 0 ? nullptr
+                                : reinterpret_cast<const float*>(bytes + layout->offsets);
+  }
+  const ItemPointerData* tids() const {
+    return reinterpret_cast<const ItemPointerData*>(bytes + layout->tids);
+  }
+  uint32 copy(uint32 slot) const {
+    return layout->copies == 0 ? 0
+                               : reinterpret_cast<const uint32*>(bytes + layout->copies)[slot];
+  }
+  const uint8* codes() const { return reinterpret_cast<const uint8*>(bytes + layout->codes); }
+};
+
+// Calls visit(const BlockView&) for every block of the list whose first extent is `head`, in
+// physical order: each page is pinned and share-locked once, one at a time, and a block is visited
+// under the lock of the page it ends on. `carry` has room for one block. The visitor must not
+// lock anything and must not raise an error. Returns the number of pages read.
+template <class Visit>
+uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const BlockLayout& layout,
+                      char* carry, Visit&& visit) {
+  uint32 pages_read = 0;
+  BlockNumber extent = head;
+  while (extent != InvalidBlockNumber) {
+    BlockNumber next = InvalidBlockNumber;
+    uint32 pages = 1;
+    uint32 carried = 0;
+    for (uint32 i = 0; i < pages; i++) {
+      CHECK_FOR_INTERRUPTS();
+      Buffer buffer = read_page(file, extent + i, PageKind::codes, BUFFER_LOCK_SHARE);
+      const PageTail* tail = check_list_page(file, buffer, list, i);
+      if (i == 0) {
+        pages = tail->extent_pages;
+        next = tail->next;
+      }
+      const char* at = payload(BufferGetPage(buffer));
+      uint32 left = kPayload;
+      if (carried > 0) {
+        const uint32 take = Min(layout.bytes - carried, left);
+        memcpy(carry + carried, at, take);
+        carried += take;
+        at += take;
+        left -= take;
+        if (carried == layout.bytes) {
+          visit(BlockView{carry, &layout});
+          carried = 0;
+        }
+      }
+      while (left >= layout.bytes) {
+        visit(BlockView{at, &layout});
+        at += layout.bytes;
+        left -= layout.bytes;
+      }
+      if (left > 0 && carried == 0 && i + 1 < pages) {
+        memcpy(carry, at, left);
+        carried = left;
+      }
+      UnlockReleaseBuffer(buffer);
+      if (++pages_read > file.blocks && pages_read > RelationGetNumberOfBlocks(file.relation)) {
+        report_damage(file.relation, extent, "a list's extents form a circle");
+      }
+    }
+    extent = next;
+  }
+  return pages_read;
+}
+
+// A slot that an insert has claimed: its block's header page is exclusively locked.
+struct SlotClaim {
+  Buffer buffer;       // page of the block's header
+  BlockNumber extent;  // first page of the extent
+  uint64 start;        // byte of the block in the extent's payloads
+  uint32 block;        // number of the block in the extent
+  uint32 slot;
+  uint32 owned_copy;   // the copy address that the dead slot owns, or 0
+};
+
+// Finds a free slot from the entry's open position on. `want_owned`: for a row that brings a copy
+// (dead slots that own a copy record are as good as new ones); otherwise slots that own one are
+// passed over. Returns false, with nothing locked, when the list is full.
+bool claim_slot(IndexFile& file, uint32 list, const ListEntry& entry, const BlockLayout& layout,
+                bool want_owned, SlotClaim* claim);
+
+// Appends an extent to a list if it still ends where `entry` says; another backend may have been
+// faster, then nothing is done. Locks directory -> last extent's first page -> new pages.
+void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEntry& entry,
+               const BlockLayout& layout);
+
+// Moves a list's open position forward to where a free slot was found; a hint, nothing more.
+void advance_open(IndexFile& file, const MetaPage& meta, uint32 list, BlockNumber extent,
+                  uint32 block);
+
+}  // namespace avq

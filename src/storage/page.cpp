@@ -1,0 +1,103 @@
+#include "storage/page.h"
+
+namespace avq {
+
+void report_damage(Relation index, BlockNumber block, const char* what) {
+  ereport(ERROR,
+          (errcode(ERRCODE_INDEX_CORRUPTED),
+           errmsg("index \"%s\" is damaged at block %u: %s", RelationGetRelationName(index), block,
+                  what),
+           errhint("Rebuild it with REINDEX INDEX, and find out what damaged the file.")));
+  pg_unreachable();
+}
+
+void init_page(Page page, PageKind kind, uint32 owner, uint32 extent_pages, uint32 extent_index) {
+  PageInit(page, BLCKSZ, sizeof(PageTail));
+  PageTail* tail = page_tail(page);
+  tail->next = InvalidBlockNumber;
+  tail->owner = owner;
+  tail->extent_pages = static_cast<uint16>(extent_pages);
+  tail->extent_index = static_cast<uint16>(extent_index);
+  tail->kind = kind;
+  tail->flags = 0;
+  tail->page_id = kPageId;
+  reinterpret_cast<PageHeader>(page)->pd_lower = kPayloadEnd;
+}
+
+void check_page(Relation index, BlockNumber block, Page page, PageKind kind) {
+  const PageHeaderData* header = reinterpret_cast<PageHeader>(page);
+  if (PageIsNew(page)) report_damage(index, block, "the page is empty");
+  if (header->pd_special != kPayloadEnd || header->pd_lower != kPayloadEnd ||
+      header->pd_upper != kPayloadEnd || page_tail(page)->page_id != kPageId) {
+    report_damage(index, block, "not a page of an avq index");
+  }
+  if (page_tail(page)->kind != kind) report_damage(index, block, "a page of another kind");
+}
+
+static void check_block_number(IndexFile& file, BlockNumber block) {
+  if (block < file.blocks) return;
+  file.blocks = RelationGetNumberOfBlocks(file.relation);
+  if (block >= file.blocks) {
+    report_damage(file.relation, block, "a page beyond the end of the file");
+  }
+}
+
+Buffer read_page(IndexFile& file, BlockNumber block, PageKind kind, int lock_mode) {
+  check_block_number(file, block);
+  Buffer buffer = ReadBuffer(file.relation, block);
+  LockBuffer(buffer, lock_mode);
+  check_page(file.relation, block, BufferGetPage(buffer), kind);
+  return buffer;
+}
+
+void read_extent_bytes(IndexFile& file, BlockNumber first, PageKind kind, uint64 start,
+                       uint32 length, char* out, Buffer held) {
+  BlockNumber block = first + static_cast<BlockNumber>(start / kPayload);
+  uint32 at = start % kPayload;
+  while (length > 0) {
+    const uint32 take = Min(length, static_cast<uint32>(kPayload) - at);
+    if (BufferIsValid(held) && BufferGetBlockNumber(held) == block) {
+      memcpy(out, payload(BufferGetPage(held)) + at, take);
+    } else {
+      Buffer buffer = read_page(file, block, kind, BUFFER_LOCK_SHARE);
+      memcpy(out, payload(BufferGetPage(buffer)) + at, take);
+      UnlockReleaseBuffer(buffer);
+    }
+    out += take;
+    length -= take;
+    block++;
+    at = 0;
+  }
+}
+
+BlockNumber allocate_extent(IndexFile& file, PageKind kind, uint32 owner, uint32 pages) {
+  constexpr uint32 kMostPages = 64;  // each keeps a buffer pinned and locked
+  Buffer buffers[kMostPages];
+  Assert(pages >= 1 && pages <= kMostPages);
+
+  const bool local = RELATION_IS_LOCAL(file.relation);
+  if (!local) LockRelationForExtension(file.relation, ExclusiveLock);
+  for (uint32 i = 0; i < pages; i++) buffers[i] = extend_fork(file.relation, MAIN_FORKNUM);
+  if (!local) UnlockRelationForExtension(file.relation, ExclusiveLock);
+
+  // A crash before the caller links the extent leaves pages that nothing refers to: lost space,
+  // never wrong contents.
+  const BlockNumber first = BufferGetBlockNumber(buffers[0]);
+  for (uint32 i = 0; i < pages;) {
+    GenericXLogState* state = GenericXLogStart(file.relation);
+    const uint32 end = Min(pages, i + MAX_GENERIC_XLOG_PAGES);
+    for (; i < end; i++) {
+      if (BufferGetBlockNumber(buffers[i]) != first + i) {
+        elog(ERROR, "new pages of index \"%s\" are not contiguous",
+             RelationGetRelationName(file.relation));
+      }
+      Page page = GenericXLogRegisterBuffer(state, buffers[i], GENERIC_XLOG_FULL_IMAGE);
+      init_page(page, kind, owner, pages, i);
+    }
+    GenericXLogFinish(state);
+  }
+  for (uint32 i = 0; i < pages; i++) UnlockReleaseBuffer(buffers[i]);
+  return first;
+}
+
+}  // namespace avq

@@ -1,0 +1,46 @@
+#pragma once
+// Single pages: making, checking, reading under a lock.
+//
+// Errors: a page that cannot be what its place says is ERRCODE_INDEX_CORRUPTED, naming the index,
+// the block and REINDEX. Nothing here trusts a number read from disk before it is checked.
+#include "compat.h"
+#include "storage/format.h"
+
+namespace avq {
+
+// An open index and the number of its blocks when last asked: trivially destructible.
+struct IndexFile {
+  Relation relation;
+  BlockNumber blocks;
+};
+
+inline IndexFile open_file(Relation relation) {
+  return {relation, RelationGetNumberOfBlocks(relation)};
+}
+
+[[noreturn]] void report_damage(Relation index, BlockNumber block, const char* what);
+
+inline char* payload(Page page) { return page + kPayloadStart; }
+inline PageTail* page_tail(Page page) {
+  return reinterpret_cast<PageTail*>(page + kPayloadEnd);
+}
+
+// An empty page of `kind`; its tail says extent_pages and extent_index, next is invalid.
+void init_page(Page page, PageKind kind, uint32 owner, uint32 extent_pages, uint32 extent_index);
+
+// Errors unless the (locked) page has the shape of an avq page of this kind.
+void check_page(Relation index, BlockNumber block, Page page, PageKind kind);
+
+// Pins and locks a page and checks it. lock_mode: BUFFER_LOCK_SHARE or _EXCLUSIVE.
+Buffer read_page(IndexFile& file, BlockNumber block, PageKind kind, int lock_mode);
+
+// Copies `length` bytes from byte `start` of the payloads of the pages that begin at `first`.
+// One share lock at a time. `held` (or InvalidBuffer) is a page that the caller has locked.
+void read_extent_bytes(IndexFile& file, BlockNumber first, PageKind kind, uint64 start,
+                       uint32 length, char* out, Buffer held = InvalidBuffer);
+
+// `pages` contiguous new pages of `kind`, initialised and WAL-logged, unlinked: the first block.
+// Takes the relation extension lock; may be called under content locks (it locks only new pages).
+BlockNumber allocate_extent(IndexFile& file, PageKind kind, uint32 owner, uint32 pages);
+
+}  // namespace avq
