@@ -12,6 +12,7 @@ extern "C" {
 #include "access/amapi.h"
 #include "access/genam.h"
 #include "access/generic_xlog.h"
+#include "access/relation.h"
 #include "access/relscan.h"
 #include "access/reloptions.h"
 #include "access/table.h"

@@ -72,7 +72,7 @@ void read_extent_bytes(IndexFile& file, BlockNumber first, PageKind kind, uint64
 
 BlockNumber allocate_extent(IndexFile& file, PageKind kind, uint32 owner, uint32 pages) {
   constexpr uint32 kMostPages = 64;  // each keeps a buffer pinned and locked
-  Buffer buffers[kMostPages];
+  Buffer buffers[kMostPages] = {};
   Assert(pages >= 1 && pages <= kMostPages);
 
   const bool local = RELATION_IS_LOCAL(file.relation);
