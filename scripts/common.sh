@@ -75,8 +75,13 @@ ensure_packages() {
     command -v sudo >/dev/null || die "missing packages; as root, run: apt-get install $packages"
     as_root=(sudo)
   fi
-  say "installing what is missing"
-  "${as_root[@]}" apt-get -q update
+  say "installing what is missing (a few minutes)"
+  local log
+  log=$(mktemp /tmp/avq-setup.XXXXXX)
+  "${as_root[@]}" apt-get -q update >"$log" 2>&1 || {
+    tail -n 5 "$log"
+    echo "apt-get update failed; going on with the package lists there are"
+  }
   # The name of PostgreSQL's package may have been unknown before the update.
   packages=$(missing_packages "$purpose" | tr '\n' ' ')
   echo "packages: $packages"
@@ -88,9 +93,13 @@ ensure_packages() {
   local result=0
   # shellcheck disable=SC2086
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get -q -y install --no-install-recommends $packages || result=$?
+    apt-get -q -y install --no-install-recommends $packages >"$log" 2>&1 </dev/null || result=$?
   if [ -e "$no_cluster" ]; then "${as_root[@]}" rm -f "$no_cluster"; fi
-  [ "$result" = 0 ] || die "apt-get could not install: $packages"
+  if [ "$result" != 0 ]; then
+    tail -n 20 "$log"
+    die "apt-get could not install: $packages(see $log)"
+  fi
+  rm -f "$log"
   packages=$(missing_packages "$purpose" | tr '\n' ' ')
   [ -z "$packages" ] || die "still missing after installation: $packages"
 }

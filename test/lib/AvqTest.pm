@@ -13,7 +13,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(avq_node load_set grow measure answers check_indexes background wait_for
+our @EXPORT = qw(avq_node load_set grow measure answers check_indexes background finish wait_for
   fails_with sql_file index_files);
 
 my $demo_dir = abs_path(dirname(__FILE__) . '/../../demo');
@@ -51,7 +51,7 @@ CONF
 sub load_set {
   my ($node, $table, %param) = @_;
   my $set = $param{set} // $table;
-  my $head = $param{rows} ? " | head -n $param{rows}" : '';
+  my $head = $param{rows} ? " | sed -n 1,$param{rows}p" : '';
   my $unlogged = $param{unlogged} ? 'UNLOGGED' : '';
   $node->safe_psql('postgres', <<SQL);
 CREATE $unlogged TABLE $table
@@ -83,35 +83,53 @@ SQL
 
 # The function that measure() calls: over all rows of table `queries`, recall against the exact scan
 # (a row counts if it is at least as good as the k-th exact one, so ties are fair) and the counters
-# of avq_last_scan(), each a mean.
+# of avq_last_scan(), each a mean. The 100 exact best are kept while the rows' ids stay the same.
 sub define_measure {
   my ($node) = @_;
   $node->safe_psql('postgres', <<'SQL');
-CREATE FUNCTION measure(relation regclass, queries regclass, operator text, k int,
+CREATE TABLE exact_answers (relation regclass, queries regclass, operator text, ids text, query int,
+                            distances float8[]);
+CREATE FUNCTION best(relation regclass, operator text, query vector, k int) RETURNS float8[]
+LANGUAGE plpgsql AS $$
+DECLARE
+  found float8[];
+BEGIN
+  EXECUTE format('SELECT array_agg(d) FROM (SELECT embedding %1$s $1 AS d FROM %2$s '
+                 'ORDER BY embedding %1$s $1 LIMIT %3$s) s', operator, relation, k)
+    INTO found USING query;
+  RETURN found;
+END $$;
+CREATE FUNCTION measure(rel regclass, qs regclass, op text, k int,
                         OUT recall float8, OUT lists float8, OUT blocks float8,
                         OUT reranked float8)
 LANGUAGE plpgsql AS $$
 DECLARE
   query record;
-  exact float8[];
   found float8[];
   scan record;
   total int := 0;
-  statement text := format('SELECT array_agg(d) FROM (SELECT embedding %s $1 AS d FROM %s '
-                           'ORDER BY embedding %1$s $1 LIMIT %s) s', operator, relation, k);
+  now_ids text;
 BEGIN
+  EXECUTE format('SELECT count(*) || $1 || sum(id) FROM %s', rel) INTO now_ids USING ':';
+  PERFORM FROM exact_answers e
+    WHERE e.relation = rel AND e.queries = qs AND e.operator = op AND e.ids = now_ids;
+  IF NOT FOUND THEN
+    SET LOCAL enable_indexscan = off;
+    EXECUTE format('INSERT INTO exact_answers SELECT $1, $2, $3, $4, id, '
+                   'best($1, $3, embedding, 100) FROM %s', qs) USING rel, qs, op, now_ids;
+    SET LOCAL enable_indexscan = on;
+  END IF;
   recall := 0; lists := 0; blocks := 0; reranked := 0;
-  FOR query IN EXECUTE format('SELECT embedding FROM %s ORDER BY id', queries) LOOP
-    PERFORM set_config('enable_indexscan', 'off', true);
-    EXECUTE statement INTO exact USING query.embedding;
-    PERFORM set_config('enable_indexscan', 'on', true);
-    PERFORM set_config('enable_seqscan', 'off', true);
-    EXECUTE statement INTO found USING query.embedding;
-    PERFORM set_config('enable_seqscan', 'on', true);
+  SET LOCAL enable_seqscan = off;
+  FOR query IN EXECUTE format('SELECT q.embedding, e.distances[:$5] AS exact '
+      'FROM %s q JOIN exact_answers e ON e.query = q.id '
+      'WHERE relation = $1 AND queries = $2 AND operator = $3 AND ids = $4', qs)
+      USING rel, qs, op, now_ids, k LOOP
+    found := best(rel, op, query.embedding, k);
     SELECT * INTO scan FROM avq_last_scan();
     recall := recall + (SELECT count(*) FROM unnest(found) d
-                        WHERE d <= (SELECT max(e) FROM unnest(exact) e))::float8
-                       / cardinality(exact);
+                        WHERE d <= query.exact[cardinality(query.exact)])::float8
+                       / cardinality(query.exact);
     lists := lists + scan.lists_probed;
     blocks := blocks + scan.blocks_scored;
     reranked := reranked + scan.rows_reranked;
@@ -125,7 +143,8 @@ SQL
 }
 
 # Recall and work of the index scan as a hash: recall, lists, blocks, reranked. Parameters: table,
-# queries (a table), operator, k; settings => SQL to run before.
+# queries (a table), operator, k (at most 100);
+# settings => SQL to run before.
 sub measure {
   my ($node, %param) = @_;
   my $settings = $param{settings} // '';
@@ -170,15 +189,22 @@ SQL
   return;
 }
 
-# Starts psql with a script in the background; finish => $handle->{run}->finish, outputs in
-# $handle->{out} and $handle->{err}.
+# Starts psql with a script in the background; finish() waits for its end and returns what it wrote
+# to stdout and stderr. Files rather than pipes, for nobody reads or writes a pipe meanwhile.
 sub background {
   my ($node, $sql) = @_;
-  my $handle = { in => $sql, out => '', err => '' };
-  $handle->{run} = IPC::Run::start(
-    [ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', '-' ],
-    '<', \$handle->{in}, '>', \$handle->{out}, '2>', \$handle->{err});
-  return $handle;
+  my $script = sql_file('background', $sql);
+  my %handle = (out => "$script.out", err => "$script.err");
+  $handle{run} = IPC::Run::start(
+    [ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', $script ],
+    '<', \undef, '>', $handle{out}, '2>', $handle{err});
+  return \%handle;
+}
+
+sub finish {
+  my ($handle) = @_;
+  $handle->{run}->finish;
+  return (slurp_file($handle->{out}), slurp_file($handle->{err}));
 }
 
 # Waits until a query returns true, without the second's sleep of a failed poll.

@@ -31,13 +31,13 @@ for my $part (0.1, 0.3, 0.5, 0.7, 0.9) {
   $begin = time;
   $node->safe_psql('postgres',
     "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX words%'");
-  $build->{run}->finish;
+  my (undef, $error) = finish($build);
   my $reaction = time - $begin;
-  if ($build->{err} =~ /canceling statement due to user request/) {
+  if ($error =~ /canceling statement due to user request/) {
     $canceled++;
     cmp_ok($reaction, '<', 2, sprintf('canceled at part %.1f after %.2f s', $part, $reaction));
   } else {
-    is($build->{err}, '', "not canceled at part $part: finished");
+    is($error, '', "not canceled at part $part: finished");
     $node->safe_psql('postgres', 'DROP INDEX words_cosine');
   }
 }

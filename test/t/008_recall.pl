@@ -11,11 +11,11 @@ use Test::More;
 my $node = avq_node('recall');
 load_set($node, 'words');
 load_set($node, 'functions');
-load_set($node, 'callers');
+load_set($node, 'callers', rows => 100);
 
 # Queries by word are mixtures that are no row of the table, so that k = 1 is not a look-up.
 load_set($node, 'mixtures', set => 'words', rows => 3000);
-grow($node, 'mixtures', 3000, 200, 11);
+grow($node, 'mixtures', 3000, 100, 11);
 $node->safe_psql('postgres', 'DELETE FROM mixtures WHERE id <= 3000');
 
 my @cases = (
