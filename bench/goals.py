@@ -7,24 +7,29 @@ A goals file is a list of objects: set, metric, method and one of
 - index_over_table, build_seconds: at most.
 """
 
+import math
+
+kRowsPerBlock = 32
+
 
 def find_entry(document, goal):
+  """(the set's result, the method's entry in it), or None."""
   for result in document["sets"]:
     if (result["set"], result["metric"]) == (goal["set"], goal["metric"]):
       for entry in result["methods"]:
         if entry["method"] == goal.get("method", "avq"):
-          return entry
+          return result, entry
   return None
 
 
-def block_share(entry, point):
+def block_share(entry, point, rows):
+  """Share of the code blocks scored. rows / 32 is the least number of blocks there can be, so the
+  share is overstated where blocks are not full."""
   scored = point["counters"].get("blocks_scored")
-  total = next((value for name, value in entry["build"].get("index_info", {}).items()
-                if name in ("blocks", "code_blocks")), None)
-  return None if scored is None or not total else scored / float(total)
+  return None if scored is None else scored / math.ceil(rows / kRowsPerBlock)
 
 
-def judge(entry, goal):
+def judge(result, entry, goal):
   """(met or None when it could not be measured, what was measured)."""
   points = [point for point in entry["points"] if point["limit"] == goal.get("limit")]
   if "default_recall" in goal:
@@ -37,7 +42,8 @@ def judge(entry, goal):
       return None, ""
     return bool(good) and max(good) >= goal["times_exact"], f"{max(good, default=0):.0f}×"
   if "block_share" in goal:
-    shares = [block_share(entry, point) for point in points if point["recall"] >= goal["recall"]]
+    shares = [block_share(entry, point, result["rows"]) for point in points
+              if point["recall"] >= goal["recall"]]
     shares = [share for share in shares if share is not None]
     if not shares:
       return (None, "") if points else (False, "recall not reached")
@@ -54,8 +60,8 @@ def judge(entry, goal):
 def text(document, goals):
   lines = []
   for goal in goals:
-    entry = find_entry(document, goal)
-    met, found = judge(entry, goal) if entry else (None, "")
+    measured = find_entry(document, goal)
+    met, found = judge(*measured, goal) if measured else (None, "")
     mark = {True: "met", False: "**missed**", None: "not measured"}[met]
     wanted = ", ".join(f"{name} {value}" for name, value in goal.items()
                        if name not in ("set", "metric"))
