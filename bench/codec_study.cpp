@@ -162,29 +162,6 @@ void study_codes(const TestSet& set, const ListSet& lists, const SampleQueries& 
 
 // --- routing ------------------------------------------------------------------------------------
 
-std::vector<uint32_t> spill(const TestSet& set, const ListSet& lists, float lambda,
-                            std::vector<uint32_t>& sizes) {
-  ModelShape shape = {};
-  shape.dims = static_cast<uint32_t>(set.base.columns);
-  shape.subspaces = shape.dims;
-  shape.dims_per_subspace = 1;
-  shape.lists = static_cast<uint32_t>(lists.count);
-  shape.metric = set.metric;
-  shape.soar_lambda = lambda;
-  Model model = {};
-  model.shape = shape;
-  model.centroids = lists.centres.data();
-  model.assign_bias = lists.bias.data();
-  std::vector<uint32_t> second(set.base.rows);
-  std::vector<float> row(shape.dims);
-  for (size_t i = 0; i < set.base.rows; ++i) {
-    prepare(shape, set.base.at(i), row.data());
-    second[i] = spill_list(model, row.data(), lists.list_of[i]);
-    if (second[i] != lists.list_of[i]) ++sizes[second[i]];
-  }
-  return second;
-}
-
 void print_costs(const std::vector<RoutingCost>& costs) {
   for (const RoutingCost& cost : costs) std::printf(" %.2f |", 100 * cost.rows);
 }
@@ -195,7 +172,9 @@ void study_variant(const char* name, const TestSet& set, const Sample& sample,
   RoutingLists view = lists.view(sample);
   std::vector<uint32_t> sizes = lists.sizes, second;
   if (soar) {
-    second = spill(set, lists, 1.0f, sizes);
+    second = lists.list_of;
+    spill_rows(sample, lists, 1.0f, nullptr, sample.rows, second);
+    for (size_t row = 0; row < sample.rows; ++row) sizes[second[row]] += 1;
     view.spill_of = second.data();
     view.sizes = sizes.data();
   }
@@ -242,9 +221,11 @@ void study_routing(const TestSet& set, const Sample& sample, const ListSet& plai
 }
 
 void print_chosen(const TestSet& set, const Sample& sample, const ListSet& chosen) {
-  std::printf("\n**%s, %s: the default model** (%zu lists, route_sigma %.1f; %% of lists / %% of"
-              " rows)\n\n| list recall | .90 | .95 | .99 |\n|---|---|---|---|\n",
-              set.name.c_str(), metric_name(set.metric), chosen.count, chosen.route_sigma);
+  std::printf("\n**%s, %s: the default model** (%zu lists, the largest of %u rows, route_sigma %.1f,"
+              " SOAR would be %s; without it, %% of lists / %% of rows)\n\n| list recall | .90 | .95 | .99 |\n|---|---|---|---|\n",
+              set.name.c_str(), metric_name(set.metric), chosen.count,
+              *std::max_element(chosen.sizes.begin(), chosen.sizes.end()), chosen.route_sigma,
+              chosen.soar_lambda > 0 ? "on" : "off");
   for (const size_t depth : {1, 10, 100}) {
     std::printf("| @%zu |", depth);
     for (const RoutingCost& cost :
@@ -265,7 +246,13 @@ void study(const TestSet& set, bool codes, bool routing) {
   if (routing) {
     study_routing(set, sample, settle_lists(sample, train_centres(sample, wanted, 1)), queries);
   }
-  const ListSet chosen = train_lists(sample, wanted, 1, queries);
+  TrainingOptions options;
+  options.metric = set.metric;
+  options.dims = static_cast<uint32_t>(set.base.columns);
+  options.lists = wanted;
+  options.soar_lambda = -1;
+  options.seed = 1;
+  const ListSet chosen = train_lists(options, sample, queries);
   if (routing) print_chosen(set, sample, chosen);
   if (codes) {
     study_codes(set, chosen, queries, sample,

@@ -101,7 +101,7 @@ ModelShape make_shape(const TrainingOptions& options) {
   shape.row_scale = options.row_scale ? 1 : 0;
   shape.eta = choose_eta(options, shape.dims_per_subspace);
   shape.eta_scale = options.metric == Metric::l2 ? 1 : kScaleEta;
-  shape.soar_lambda = options.soar_lambda;
+  shape.soar_lambda = std::max(0.0f, options.soar_lambda);
   shape.seed = options.seed;
   return shape;
 }
@@ -153,6 +153,7 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
   shape.trained = 1;
   shape.lists = static_cast<uint32_t>(lists.count);
   shape.route_sigma = lists.route_sigma;
+  shape.soar_lambda = lists.soar_lambda;
   shape.rotated = options.rotate > 0 ||
                   (options.rotate < 0 && rotation_gain(sample, lists) > kWorthwhileGain);
 
@@ -187,6 +188,7 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
   if (queries.top.rows.size() < kEnough || !(shape.error_scale > 0)) {
     shape.error_scale = std::max(shape.error_scale, simulate_error_scale(model.view()));
   }
+  if (!std::isfinite(shape.error_scale)) shape.error_scale = std::numeric_limits<float>::max();
   model.seconds.calibration = watch.lap();
   return model;
 }

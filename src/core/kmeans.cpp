@@ -15,8 +15,8 @@ namespace avq {
 namespace {
 
 // Share of the sample that each iteration looks at: where centres still move far, few rows tell
-// the direction; only the last needs all of them. The sum is what training costs.
-constexpr float kShares[] = {0.1f, 0.1f, 0.15f, 0.2f, 0.25f, 0.3f, 0.4f, 0.5f, 0.6f, 1.0f};
+// the direction. The sum is what training costs.
+constexpr float kShares[] = {0.1f, 0.1f, 0.15f, 0.2f, 0.25f, 0.3f, 0.4f, 0.6f};
 constexpr size_t kLeastRowsPerList = 16;  // below that no iteration goes unless the sample does
 
 uint64_t hash_row(const Sample& sample, size_t row) {
@@ -39,16 +39,30 @@ void put_centre(const Sample& sample, size_t row, float* centre) {
   }
 }
 
-// Random distinct rows.
-std::vector<float> first_centres(const Sample& sample, uint32_t lists, Random& random) {
+// Rows in random order, important ones sooner: by exponential variates over the weights (Efraimidis
+// and Spirakis, 2006).
+std::vector<uint32_t> random_order(const Sample& sample, Random& random) {
   std::vector<uint32_t> order(sample.rows);
   std::iota(order.begin(), order.end(), 0u);
+  std::vector<float> arrival(sample.rows);
+  for (size_t row = 0; row < sample.rows; ++row) {
+    arrival[row] =
+        static_cast<float>(-std::log(1 - random.uniform()) / sample.importance(row));
+  }
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    return arrival[a] < arrival[b] || (arrival[a] == arrival[b] && a < b);
+  });
+  return order;
+}
+
+// Random distinct rows.
+std::vector<float> first_centres(const Sample& sample, uint32_t lists, Random& random) {
+  const std::vector<uint32_t> order = random_order(sample, random);
   std::unordered_set<uint64_t> seen;
   std::vector<float> centres;
   centres.reserve(static_cast<size_t>(lists) * sample.dims);
   for (size_t i = 0; i < sample.rows && seen.size() < lists; ++i) {
     if (i % 256 == 0) check_stop(sample.stop);
-    std::swap(order[i], order[i + random.below(sample.rows - i)]);
     const size_t row = order[i];
     if (sample.metric == Metric::cosine && !(sample.norms[row] > 0)) continue;
     if (!seen.insert(hash_row(sample, row)).second) continue;
@@ -63,7 +77,8 @@ class Lloyd {
  public:
   Lloyd(const Sample& sample, std::vector<float> centres, uint64_t seed)
       : sample_(sample), centres_(std::move(centres)), count_(centres_.size() / sample.dims),
-        random_(seed, RandomUse::reseed), sums_(centres_.size()), sizes_(count_) {}
+        random_(seed, RandomUse::reseed), sums_(centres_.size()),
+        weights_(count_), sizes_(count_) {}
 
   void iterate(size_t rows) {
     choose_rows(rows);
@@ -74,11 +89,15 @@ class Lloyd {
     assign_nearest(sample_, chosen_.empty() ? nullptr : chosen_.data(), rows, centres_.data(),
                    count_, bias.data(), nearest_.data(), scores_.data());
     std::fill(sums_.begin(), sums_.end(), 0.0f);
+    std::fill(weights_.begin(), weights_.end(), 0.0);
     std::fill(sizes_.begin(), sizes_.end(), 0u);
     for (size_t i = 0; i < rows; ++i) {
       if (i % 1024 == 0) check_stop(sample_.stop);
       const size_t row = row_of(i);
-      axpy(sample_.weight(row), sample_.at(row), &sums_[nearest_[i] * sample_.dims], sample_.dims);
+      const double weight = sample_.importance(row);
+      axpy(static_cast<float>(weight * sample_.weight(row)), sample_.at(row),
+           &sums_[nearest_[i] * sample_.dims], sample_.dims);
+      weights_[nearest_[i]] += weight;
       ++sizes_[nearest_[i]];
     }
     move_centres();
@@ -105,7 +124,7 @@ class Lloyd {
     for (size_t c = 0; c < count_; ++c) {
       if (sizes_[c] == 0) continue;
       const float* sum = &sums_[c * sample_.dims];
-      double divisor = sizes_[c];
+      double divisor = weights_[c];
       if (sample_.metric == Metric::cosine) divisor = exact_norm(sum, sample_.dims);
       if (!(divisor > 0) || !std::isfinite(divisor)) continue;  // opposite rows cancel: stay
       for (size_t i = 0; i < sample_.dims; ++i) {
@@ -146,6 +165,7 @@ class Lloyd {
   size_t count_;
   Random random_;
   std::vector<float> sums_;
+  std::vector<double> weights_;
   std::vector<uint32_t> sizes_;
   std::vector<uint32_t> chosen_;  // empty: all rows
   std::vector<uint32_t> nearest_;

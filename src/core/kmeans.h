@@ -2,7 +2,8 @@
 // Seeded k-means: of rows into lists, and of the few dimensions of a subspace into 16 codewords.
 //
 // Invariants: deterministic for a seed; every centre is finite; centres are no more than the
-// distinct rows. Spherical (unit centres, by <x, c>) for cosine, else by L2 distance.
+// distinct rows. Spherical (unit centres, by <x, c>) for cosine, else by L2 distance, rows weighted
+// by Sample::importance.
 // Errors: Error(canceled), std::bad_alloc.
 #include <cstddef>
 #include <cstdint>

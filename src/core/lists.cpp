@@ -51,49 +51,106 @@ void drop_empty(ListSet& lists, size_t dims) {
   for (uint32_t& list : lists.list_of) list = renumbered[list];
 }
 
-void measure_sigma(const Sample& sample, const std::vector<float>& scores, ListSet& lists) {
+// rows null: rows 0 .. count - 1. Lists without a row among them get the mean.
+void measure_sigma(const Sample& sample, const uint32_t* rows, size_t count,
+                   const uint32_t* nearest, const float* scores, ListSet& lists) {
   std::vector<double> squares(lists.count);
-  for (size_t row = 0; row < sample.rows; ++row) {
-    const uint32_t list = lists.list_of[row];
-    const double norm = sample.norms[row];
+  double total = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const double norm = sample.norms[rows != nullptr ? rows[i] : i];
     // |x - c|^2 from the score <x, c> - bias; for cosine both are of norm 1.
     const double square = sample.metric == Metric::cosine
-                              ? (norm > 0 ? 2 - 2 * scores[row] / norm : 0)
-                              : norm * norm - 2.0 * scores[row];
-    if (square > 0 && std::isfinite(square)) squares[list] += square;
+                              ? (norm > 0 ? 2 - 2 * scores[i] / norm : 0)
+                              : norm * norm - 2.0 * scores[i];
+    if (!(square > 0) || !std::isfinite(square)) continue;
+    squares[nearest[i]] += square;
+    total += square;
   }
   lists.sigma.resize(lists.count);
   for (size_t l = 0; l < lists.count; ++l) {
-    lists.sigma[l] = static_cast<float>(
-        std::sqrt(squares[l] / (static_cast<double>(lists.sizes[l]) * sample.dims)));
+    const double mean = lists.sizes[l] != 0 ? squares[l] / lists.sizes[l]
+                                            : total / static_cast<double>(count);
+    lists.sigma[l] = static_cast<float>(std::sqrt(mean / static_cast<double>(sample.dims)));
   }
 }
 
-// What a probing rule costs at the recalls people ask for, on a scale where halving either share
-// counts the same.
-double routing_loss(const ListSet& lists, const Sample& sample, float route_sigma,
-                    const SampleQueries& queries) {
-  constexpr size_t kDepth = 10;
+// The rows by which candidates are compared, since a full assignment is what training spends its
+// time on: about kPanelRows rows of each list for the sizes, and all answers of the queries.
+constexpr size_t kPanelRows = 32;
+
+ListSet settle_panel(const Sample& sample, std::vector<float> centres,
+                     const SampleQueries& queries) {
+  ListSet lists;
+  lists.count = centres.size() / sample.dims;
+  lists.centres = std::move(centres);
+  lists.bias = centre_bias(sample.metric, lists.centres.data(), lists.count, sample.dims);
+  const size_t panel = std::min(sample.rows, lists.count * kPanelRows);
+  std::vector<uint32_t> rows(panel);
+  for (size_t i = 0; i < panel; ++i) rows[i] = static_cast<uint32_t>(sample.spread(i, panel));
+  rows.insert(rows.end(), queries.top.rows.begin(), queries.top.rows.end());
+  std::vector<uint32_t> nearest(rows.size());
+  std::vector<float> scores(rows.size());
+  assign_nearest(sample, rows.data(), rows.size(), lists.centres.data(), lists.count,
+                 lists.bias.data(), nearest.data(), scores.data());
+  lists.list_of.resize(sample.rows);
+  lists.sizes.resize(lists.count);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    lists.list_of[rows[i]] = nearest[i];
+    if (i < panel) ++lists.sizes[nearest[i]];
+  }
+  measure_sigma(sample, rows.data(), panel, nearest.data(), scores.data(), lists);
+  return lists;
+}
+
+constexpr size_t kDepth = 10;  // the answers that routing is judged by
+
+// What probing costs at the recalls people ask for, on a scale where halving the codes scanned at
+// either counts the same.
+double routing_loss(const RoutingLists& lists, float route_sigma, const SampleQueries& queries,
+                    StopFlag stop) {
   double loss = 0;
-  for (const RoutingCost& cost :
-       routing_cost(lists.view(sample), route_sigma, queries.vectors.data(), queries.top, kDepth,
-                    {0.95, 0.99}, sample.stop)) {
-    loss += std::log(cost.rows);
+  for (const RoutingCost& cost : routing_cost(lists, route_sigma, queries.vectors.data(),
+                                              queries.top, kDepth, {0.95, 0.99}, stop)) {
+    loss += std::log(cost.rows) / 2;
   }
   return loss;
 }
 
-// Best route_sigma of these lists; returns its loss.
+// The usual optimism, unless another is clearly better: rows are not queries, and what they
+// prefer by a little says nothing. Returns the loss.
 double choose_route_sigma(ListSet& lists, const Sample& sample, const SampleQueries& queries) {
-  double best = INFINITY;
-  for (const float route_sigma : {0.0f, 0.5f, 1.0f, 2.0f}) {
-    const double loss = routing_loss(lists, sample, route_sigma, queries);
-    if (loss < best) {
+  constexpr double kClearly = 0.1;
+  lists.route_sigma = sample.metric == Metric::inner_product ? 2 : 0;
+  double best = routing_loss(lists.view(sample), lists.route_sigma, queries, sample.stop);
+  if (sample.metric != Metric::inner_product) return best;
+  for (const float route_sigma : {1.0f, 0.5f}) {
+    const double loss = routing_loss(lists.view(sample), route_sigma, queries, sample.stop);
+    if (loss < best - kClearly) {
       best = loss;
       lists.route_sigma = route_sigma;
     }
   }
   return best;
+}
+
+// SOAR doubles the codes: it must save clearly more than half of the scanned share.
+float choose_soar(const ListSet& lists, const Sample& sample, const SampleQueries& queries) {
+  constexpr float kLambda = 1;
+  constexpr double kWorthwhile = 0.6;
+  if (lists.count < 2 || queries.top.depth == 0) return 0;
+  std::vector<uint32_t> answers;
+  for (size_t q = 0; q < queries.top.queries; ++q) {
+    const auto first = queries.top.rows.begin() + static_cast<long>(q * queries.top.depth);
+    answers.insert(answers.end(), first, first + std::min(kDepth, queries.top.depth));
+  }
+  std::vector<uint32_t> second = lists.list_of;
+  spill_rows(sample, lists, kLambda, answers.data(), answers.size(), second);
+  RoutingLists view = lists.view(sample);
+  const double plain = routing_loss(view, lists.route_sigma, queries, sample.stop);
+  view.spill_of = second.data();
+  const double spilled =
+      routing_loss(view, lists.route_sigma, queries, sample.stop) + std::log(2.0);
+  return spilled < plain + std::log(kWorthwhile) ? kLambda : 0;
 }
 
 }  // namespace
@@ -110,7 +167,7 @@ ListSet settle_lists(const Sample& sample, std::vector<float> centres) {
                  lists.bias.data(), lists.list_of.data(), scores.data());
   for (const uint32_t list : lists.list_of) ++lists.sizes[list];
   drop_empty(lists, sample.dims);
-  measure_sigma(sample, scores, lists);
+  measure_sigma(sample, nullptr, sample.rows, lists.list_of.data(), scores.data(), lists);
   return lists;
 }
 
@@ -154,15 +211,45 @@ SampleQueries sample_queries(const Sample& sample) {
   return queries;
 }
 
-ListSet train_lists(const Sample& sample, uint32_t lists, uint64_t seed,
+void spill_rows(const Sample& sample, const ListSet& lists, float lambda, const uint32_t* rows,
+                size_t count, std::vector<uint32_t>& second) {
+  Model model = {};
+  model.shape.dims = static_cast<uint32_t>(sample.dims);
+  model.shape.subspaces = model.shape.dims;
+  model.shape.dims_per_subspace = 1;
+  model.shape.lists = static_cast<uint32_t>(lists.count);
+  model.shape.metric = sample.metric;
+  model.shape.soar_lambda = lambda;
+  model.centroids = lists.centres.data();
+  model.assign_bias = lists.bias.data();
+  std::vector<float> prepared(sample.dims);
+  for (size_t i = 0; i < count; ++i) {
+    check_stop(sample.stop);
+    const size_t row = rows != nullptr ? rows[i] : i;
+    prepare(model.shape, sample.at(row), prepared.data());
+    second[row] = spill_list(model, prepared.data(), lists.list_of[row]);
+  }
+}
+
+ListSet train_lists(const TrainingOptions& options, const Sample& sample,
                     const SampleQueries& queries) {
-  ListSet plain = settle_lists(sample, train_centres(sample, lists, seed));
-  if (plain.count == 1 || sample.metric == Metric::l2) return plain;
-  const double plain_loss = choose_route_sigma(plain, sample, queries);
-  if (sample.metric != Metric::inner_product) return plain;
-  ListSet anisotropic = settle_lists(sample, anisotropic_centres(sample, plain));
-  const double loss = choose_route_sigma(anisotropic, sample, queries);
-  return loss < plain_loss ? anisotropic : plain;
+  ListSet lists = settle_lists(sample, train_centres(sample, options.lists, options.seed));
+  if (lists.count > 1 && queries.top.depth > 0) {
+    const double loss = choose_route_sigma(lists, sample, queries);
+    if (sample.metric == Metric::inner_product) {
+      // On queries unlike the rows anisotropic centroids can lose what they win on the rows.
+      constexpr double kClearly = 0.25;
+      ListSet panel = settle_panel(sample, anisotropic_centres(sample, lists), queries);
+      if (choose_route_sigma(panel, sample, queries) < loss - kClearly) {
+        const float route_sigma = panel.route_sigma;
+        lists = settle_lists(sample, std::move(panel.centres));
+        lists.route_sigma = route_sigma;
+      }
+    }
+  }
+  lists.soar_lambda =
+      options.soar_lambda < 0 ? choose_soar(lists, sample, queries) : options.soar_lambda;
+  return lists;
 }
 
 }  // namespace avq

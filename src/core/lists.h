@@ -1,6 +1,7 @@
 #pragma once
 // The lists of an index: cells of k-means and, for inner product, their anisotropic centroids
-// where the sample shows that these route better, with the routing rule that suits them.
+// where the sample shows that these route clearly better; the routing rule that suits them; and
+// whether a second list for each row (SOAR) pays.
 //
 // Invariants: every list has a row of the sample; rows belong to the list of the largest
 // <x, c> - bias, as at build and insert time.
@@ -11,6 +12,7 @@
 
 #include "core/calibration.h"
 #include "core/sample.h"
+#include "core/trainer.h"
 
 namespace avq {
 
@@ -23,6 +25,7 @@ struct ListSet {
   std::vector<uint32_t> list_of;  // by row
   std::vector<uint32_t> sizes;    // count
   float route_sigma = 0;
+  float soar_lambda = 0;
 
   RoutingLists view(const Sample& sample) const noexcept {
     return {centres.data(), count,        sample.dims, sample.metric, sigma.data(),
@@ -45,8 +48,13 @@ struct SampleQueries {
 };
 SampleQueries sample_queries(const Sample& sample);
 
-// k-means, then the choice between centroids and routing rules.
-ListSet train_lists(const Sample& sample, uint32_t lists, uint64_t seed,
+// The SOAR second list of the given rows (null: all), by row number; others keep what `second` had.
+void spill_rows(const Sample& sample, const ListSet& lists, float lambda, const uint32_t* rows,
+                size_t count, std::vector<uint32_t>& second);
+
+// k-means, then the choice between centroids and routing rules, and of SOAR when
+// options.soar_lambda < 0.
+ListSet train_lists(const TrainingOptions& options, const Sample& sample,
                     const SampleQueries& queries);
 
 }  // namespace avq

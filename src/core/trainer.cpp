@@ -31,7 +31,7 @@ size_t training_memory(const TrainingOptions& options, size_t sample_rows) noexc
   }();
   const size_t padded = shape.padded_dims();
   // Norms, orders, assignments of two candidates, scores and chances: 4 or 8 bytes a row each.
-  const size_t per_row = 56 * sample_rows;
+  const size_t per_row = 64 * sample_rows;
   // Centres, their sums, the anisotropic ones, and vectors that grow by copying.
   const size_t per_list = shape.lists * (5 * sizeof(float) * padded + 128);
   const bool joint = !options.row_scale;
@@ -54,7 +54,7 @@ TrainedModel train(const TrainingOptions& options, const float* sample, size_t r
   const Sample data(options.metric, sample, rows, options.dims, stop);
   const SampleQueries queries = sample_queries(data);
   const double queries_seconds = watch.lap();
-  const ListSet lists = train_lists(data, options.lists, options.seed, queries);
+  const ListSet lists = train_lists(options, data, queries);
   const double lists_seconds = watch.lap();
   TrainedModel model = fit_model(options, data, lists, queries);
   model.seconds.lists = lists_seconds;

@@ -21,7 +21,7 @@ struct TrainingOptions {
   int rotate = -1;                  // 0 off, 1 on, -1 auto (when dimensions are unequal in variance)
   int joint = -1;                   // codebooks by the paper's joint update: 0 off, 1 on, -1 auto
                                     // (when row_scale is off); needs an anisotropy above 1
-  float soar_lambda = 0;
+  float soar_lambda = 0;            // < 0: 1 if the sample shows that it pays, else 0
   uint64_t seed = 0;
 };
 
