@@ -10,7 +10,11 @@
   HWY_EXPORT(name);      \
   static decltype(&HWY_STATIC_DISPATCH(name)) chosen_##name = &HWY_STATIC_DISPATCH(name)
 
+#ifdef HWY_DYNAMIC_POINTER  // Highway 1.1 and later
+#define AVQ_CHOOSE(name) chosen_##name = HWY_DYNAMIC_POINTER(name)
+#else
 #define AVQ_CHOOSE(name) chosen_##name = &HWY_DYNAMIC_DISPATCH(name)
+#endif
 
 namespace avq::kernels {
 

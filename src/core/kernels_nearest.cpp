@@ -15,8 +15,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace avq::HWY_NAMESPACE {
 
-constexpr float kWorst = -std::numeric_limits<float>::infinity();
-
 constexpr size_t kRowBlock = 64;  // rows that meet a centre while it is in the first-level cache
 
 HWY_INLINE float sum_of(hn::Vec<Floats> sums) {
