@@ -72,8 +72,10 @@ inline void report(const Failure& failure) {
   ereport(ERROR, (errcode(failure.sqlstate), errmsg("avq: %s", failure.message)));
 }
 
-// The stop flag that PostgreSQL's side hands to long core loops.
-inline bool interrupt_pending() noexcept { return InterruptPending != 0; }
+// The stop flag that PostgreSQL's side hands to long core loops: only what ends the statement.
+// InterruptPending is also raised for requests that CHECK_FOR_INTERRUPTS serves and returns from
+// (logging of memory contexts, barriers of DROP DATABASE); those must not cancel a build.
+inline bool interrupt_pending() noexcept { return QueryCancelPending || ProcDiePending; }
 
 }  // namespace avq::bridge
 
