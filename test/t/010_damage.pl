@@ -1,6 +1,6 @@
-# Damaged index files: every damage to the structure is reported as such (XX002), naming the index
-# and REINDEX, by avq_check and, where a scan meets it, by the scan; no damage, not even random
-# bytes, takes the server down; REINDEX mends.
+# Damaged index files: every damage to the structure is reported as such (XX002; 0A000 for a format
+# version that is not known), naming the index and REINDEX, by avq_check and, where a scan meets it,
+# by the scan; no damage, not even random bytes, takes the server down; REINDEX mends.
 use strict;
 use warnings FATAL => 'all';
 
@@ -57,21 +57,25 @@ $damage{model_values} = sub {
   overwrite($_[0], PAGE * block_of($_[0], 'model') + 2000, "\x55" x 64);
 };
 
-# Random damage, the same in every run: a byte, a few, or a stretch, anywhere behind the meta page.
+# Random damage, the same in every run: a byte, a few, or a stretch, in pages of every kind alike.
 my $state = 12345;
 sub random_below {
   my ($bound) = @_;
   $state = ($state * 1103515245 + 12345) % 2**31;
-  return int($state / 65536) * 32768 % $bound if $bound <= 32768;
-  return ($state * 1.0) % $bound;
+  return int($state / 65536) % $bound;
 }
 my %random;
-for my $n (1 .. 24) {
+for my $n (1 .. 40) {
   $random{"random_$n"} = sub {
     my ($bytes) = @_;
+    my @names = sort keys %kind;
+    my $name = $names[ $n % @names ];
+    my @blocks = grep { ord(substr($$bytes, $_ * PAGE + KIND, 1)) == $kind{$name} }
+      0 .. length($$bytes) / PAGE - 1;
+    my $block = $blocks[ random_below(scalar @blocks) ];
     for (1 .. 1 + $n % 4) {
-      my $at = random_below(length($$bytes) - 300);
       my $length = (1, 1, 4, 200)[ random_below(4) ];
+      my $at = PAGE * $block + random_below(PAGE - $length);
       overwrite($bytes, $at, join '', map { chr(random_below(256)) } 1 .. $length);
     }
   };
@@ -120,8 +124,9 @@ SQL
   return %error;
 }
 
-my $sound = qr/ERROR:  XX002: .*(?:HINT:).*REINDEX/s;
 for my $name (sort keys %damage) {
+  my $sqlstate = $name eq 'meta_version' ? '0A000' : 'XX002';
+  my $sound = qr/ERROR:  $sqlstate: .*HINT:.*REINDEX/s;
   my %error = provoke($name);
   like($error{check}, $sound, "$name: avq_check reports corruption and REINDEX");
   like($error{check}, qr/i_$name/, "$name: avq_check names the index");
@@ -139,7 +144,7 @@ for my $name (sort keys %random) {
   }
   $quiet++ if $error{check} eq '';
 }
-diag("$quiet of 24 random damages pass avq_check (codes, scales and copies have no checksum)");
+diag("$quiet of 40 random damages pass avq_check (codes, scales and copies have no checksum)");
 
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|TRAP/, 'no crash');
 for my $name (sort keys %all) {
