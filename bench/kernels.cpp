@@ -84,7 +84,7 @@ void time_conversions() {
 
 // `blocks` blocks, each codes then scales, scanned one after the other: few of them stay in the
 // first-level cache, many come from memory.
-void time_scan(size_t subspaces, size_t blocks, float threshold) {
+void time_scan(size_t subspaces, size_t blocks, float threshold, uint8_t max_entry = 255) {
   const size_t codes_size = subspaces * avq::kCodeRowBytes;
   const size_t stride = codes_size + avq::kBlockRows * sizeof(uint16_t);
   auto data = random_bytes(blocks * stride);
@@ -94,8 +94,9 @@ void time_scan(size_t subspaces, size_t blocks, float threshold) {
       std::memcpy(&data[b * stride + codes_size + j * 2], &one, 2);
     }
   }
-  const auto lut = random_bytes(codes_size);
-  const avq::ScanParams params{lut.data(), 0.01f, -1.0f, 0.5f, threshold};
+  auto lut = random_bytes(codes_size);
+  for (uint8_t& entry : lut) entry = std::min(entry, max_entry);
+  const avq::ScanParams params{lut.data(), 0.01f, -1.0f, 0.5f, threshold, max_entry};
   float keys[avq::kBlockRows];
   const double block = nanoseconds([&] {
     uint32_t found = 0;
@@ -111,7 +112,8 @@ void time_scan(size_t subspaces, size_t blocks, float threshold) {
 }
 
 void time_scans() {
-  std::printf("%9s %8s %8s %8s %8s  ns a row\n", "subspaces", "L1/L2", "all pass", "L3", "memory");
+  std::printf("%9s %8s %8s %8s %8s %8s %8s  ns a row\n", "subspaces", "L1/L2", "all pass", "L3",
+              "memory", "6b L3", "6b mem.");
   const float none = std::numeric_limits<float>::infinity();
   for (const size_t subspaces : {8, 25, 48, 50, 96, 192, 384, 768}) {
     const size_t bytes = subspaces * avq::kCodeRowBytes;
@@ -120,6 +122,8 @@ void time_scans() {
     time_scan(subspaces, std::max<size_t>(1, 24000 / bytes), -none);
     time_scan(subspaces, 4000000 / bytes, none);
     time_scan(subspaces, 120000000 / bytes, none);
+    time_scan(subspaces, 4000000 / bytes, none, avq::kSmallEntry);
+    time_scan(subspaces, 120000000 / bytes, none, avq::kSmallEntry);
     std::printf("\n");
   }
 }

@@ -423,6 +423,7 @@ struct Block {
   std::vector<uint16_t> scales;
   std::vector<float> offsets;
   float step = 0.0125f, base = -1.5f, list_score = 0.75f;
+  uint8_t max_entry = 255;
 
   uint32_t sum(size_t row) const {
     uint32_t total = 0;
@@ -444,12 +445,16 @@ struct Block {
   }
 };
 
-Block random_block(size_t subspaces, std::mt19937& generator, bool saturated) {
+Block random_block(size_t subspaces, std::mt19937& generator, bool saturated,
+                   uint8_t max_entry = 255) {
   Block block;
   block.codes.resize(subspaces * kCodeRowBytes);
   block.lut.resize(subspaces * kCodeRowBytes);
   for (uint8_t& value : block.codes) value = static_cast<uint8_t>(generator());
-  for (uint8_t& value : block.lut) value = saturated ? 255 : static_cast<uint8_t>(generator());
+  block.max_entry = max_entry;
+  for (uint8_t& value : block.lut) {
+    value = saturated ? max_entry : static_cast<uint8_t>(generator() % (max_entry + 1));
+  }
   std::uniform_real_distribution<float> uniform(0.1f, 3.0f);
   for (size_t j = 0; j < kBlockRows; ++j) {
     block.scales.push_back(float_to_bfloat16(uniform(generator)));
@@ -468,7 +473,8 @@ Scored score(const Block& block, bool with_offsets, float threshold, size_t misa
   Placed<uint16_t> scales(block.scales, (misalignment + 2) % 32);
   Placed<float> offsets(block.offsets, (misalignment + 4) % 32);
   Placed<float> keys(kBlockRows, (misalignment + 8) % 32, 64);
-  const ScanParams params{lut.data(), block.step, block.base, block.list_score, threshold};
+  const ScanParams params{lut.data(),       block.step, block.base,
+                          block.list_score, threshold, block.max_entry};
   const uint32_t mask =
       score_block(codes.data(), block.codes.size() / kCodeRowBytes, scales.data(),
                   with_offsets ? offsets.data() : nullptr, params, keys.data());
@@ -488,7 +494,8 @@ TEST_P(Kernels, BlockKeysEqualPlainSums) {
   for (const size_t subspaces : counts) {
     for (const bool saturated : {false, true}) {
       for (const bool with_offsets : {false, true}) {
-        const Block block = random_block(subspaces, generator_, saturated);
+        const uint8_t max_entry = with_offsets ? kSmallEntry : 255;
+        const Block block = random_block(subspaces, generator_, saturated, max_entry);
         const Scored scored = score(block, with_offsets, kNoThreshold, subspaces % 32);
         ASSERT_EQ(scored.mask, 0xffffffffu) << subspaces;
         for (size_t j = 0; j < kBlockRows; ++j) {
@@ -502,9 +509,12 @@ TEST_P(Kernels, BlockKeysEqualPlainSums) {
 
 // With step 1 and scale 1 the keys are the integer sums: not one unit may be lost anywhere.
 TEST_P(Kernels, BlockSumsAreExact) {
-  for (const size_t subspaces : {1, 2, 3, 5, 50, 192, 255, 256, 257, 511, 512, 513, 600, 4000}) {
-    for (const bool saturated : {false, true}) {
-      Block block = random_block(subspaces, generator_, saturated);
+  for (const size_t subspaces : {1,   2,   3,   5,   7,   8,    9,    15,   16,   17,  50,
+                                 192, 255, 256, 257, 258, 511,  512,  513,  514,  515, 600,
+                                 1039, 1040, 1041, 2080, 2081, 4000}) {
+    for (const int variant : {0, 1, 2, 3}) {
+      Block block = random_block(subspaces, generator_, variant % 2 == 1,
+                                 variant < 2 ? 255 : variant == 2 ? 62 : kSmallEntry);
       block.step = 1;
       block.base = 0;
       block.list_score = 0;
