@@ -14,7 +14,6 @@ namespace avq {
 
 namespace {
 
-constexpr Size kLeastTrainingRows = 256;
 constexpr uint32 kMostBatchRows = 256;
 constexpr Size kBatchBytes = 2 * 1024 * 1024;
 

@@ -11,6 +11,9 @@ extern "C" {
 
 namespace avq {
 
+// Below this many sampled rows nothing is trained: one list, data-independent codebooks.
+inline constexpr Size kLeastTrainingRows = 256;
+
 struct PhaseTimes {  // seconds
   double sampling, lists, codebooks, calibration, encoding, sorting, writing;
 };

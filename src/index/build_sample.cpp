@@ -77,6 +77,7 @@ void sample_row(Relation, ItemPointer, Datum* values, bool* nulls, bool alive, v
 Size budget_bytes() { return static_cast<Size>(maintenance_work_mem) * 1024; }
 
 Size needed_bytes(const Build* build, uint32 lists, Size rows) {
+  if (rows < kLeastTrainingRows) return 0;  // nothing is trained
   const TrainingOptions training =
       training_options(build->options, build->column.metric, build->column.dims, lists);
   return rows * build->column.dims * sizeof(float) + training_memory(training, rows);

@@ -16,20 +16,25 @@ Column index_column(Relation index) {
   return {support->metric, static_cast<uint32>(typmod)};
 }
 
+static bool is_zero(const Vector* vector) {
+  for (int i = 0; i < vector->dim; i++) {
+    if (vector->x[i] != 0) return false;
+  }
+  return true;
+}
+
 RowClass classify(Metric metric, const Vector* vector) {
   constexpr float kSmallest = 1e-30f, kLargest = 1e30f;
   const float norm_squared = avq::norm_squared(vector->x, vector->dim);
-  if (metric == Metric::cosine) {
-    // The operator's own test: it divides by this float.
-    if (norm_squared == 0) return RowClass::undefined;
-    return norm_squared >= kSmallest && norm_squared <= kLargest ? RowClass::coded
-                                                                 : RowClass::uncodable;
-  }
-  if (norm_squared <= kLargest && norm_squared >= kSmallest) return RowClass::coded;
-  for (int i = 0; i < vector->dim; i++) {
-    if (vector->x[i] != 0) return RowClass::uncodable;
-  }
-  return RowClass::coded;
+  if (norm_squared >= kSmallest && norm_squared <= kLargest) return RowClass::coded;
+  if (!is_zero(vector)) return RowClass::uncodable;
+  return metric == Metric::cosine ? RowClass::undefined : RowClass::coded;
+}
+
+bool orders_rows(Metric metric, const Vector* query) {
+  if (metric == Metric::cosine) return !is_zero(query);
+  // Too far from everything: the operator's squares overflow, every distance is infinite.
+  return metric != Metric::l2 || std::isfinite(norm_squared(query->x, query->dim));
 }
 
 void comparable_vector(Metric metric, const float* in, uint32 dims, float* out) {

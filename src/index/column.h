@@ -29,6 +29,9 @@ enum class RowClass { coded, uncodable, undefined, null };
 // are always scored exactly. Undefined are zero vectors under cosine: their distance is NaN.
 RowClass classify(Metric metric, const Vector* vector);
 
+// Whether distances to the query differ at all: not to a zero vector under cosine.
+bool orders_rows(Metric metric, const Vector* query);
+
 // The row's direction for cosine (norm taken in double), else the row itself: what copies keep and
 // what copies are scored with. out: dims floats.
 void comparable_vector(Metric metric, const float* in, uint32 dims, float* out);

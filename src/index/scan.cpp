@@ -97,11 +97,6 @@ bool next_unordered(ScanState* state, ItemPointer tid) {
   return true;
 }
 
-// Whether some row can have a distance to the query that orders it.
-bool orders_rows(Metric metric, const Vector* query) {
-  return metric != Metric::cosine || norm_squared(query->x, query->dim) > 0;
-}
-
 void start(IndexScanDesc scan) {
   ScanState* state = state_of(scan);
   if (scan->numberOfOrderBys == 0 || scan->orderByData == nullptr) {

@@ -197,12 +197,25 @@ uint32 lists_wanted(const Search* search) {
                         search->emitted + 1);
 }
 
+// Inner products order rows alike for a query of any length: brings one whose squares would leave
+// float's range to unit size, and returns the factor.
+double scale_extreme(Metric metric, float* query, uint32 dims) {
+  const float squared = norm_squared(query, dims);
+  if (metric != Metric::inner_product || (squared >= 1e-30f && squared <= 1e30f)) return 1;
+  float largest = 0;
+  for (uint32 i = 0; i < dims; i++) largest = Max(largest, std::fabs(query[i]));
+  if (largest == 0) return 1;
+  for (uint32 i = 0; i < dims; i++) query[i] /= largest;
+  return 1 / static_cast<double>(largest);
+}
+
 void begin_query(Search* search, const Vector* query) {
   const Model& model = search->cached->model;
   const ModelShape& shape = model.shape;
   float* comparable = static_cast<float*>(allocate(search, sizeof(float) * shape.dims));
   comparable_vector(search->metric, query->x, shape.dims, comparable);
   search->query = query->x;
+  search->unit = scale_extreme(search->metric, comparable, shape.dims);
   search->comparable = comparable;
   search->query_norm = std::sqrt(norm_squared(comparable, shape.dims));
 
@@ -212,7 +225,7 @@ void begin_query(Search* search, const Vector* query) {
   search->routes = static_cast<float*>(allocate(search, sizeof(float) * shape.lists));
   search->order = static_cast<uint32*>(allocate(search, sizeof(uint32) * shape.lists));
   search->open = static_cast<OpenList*>(allocate(search, sizeof(OpenList) * shape.lists));
-  prepare(shape, query->x, prepared);
+  prepare(shape, comparable, prepared);
   route(model, prepared, search->list_scores, search->routes);
   // A fixed rerank depth ranks candidates by their estimates, without optimism.
   const float width = settings.rerank_depth > 0 ? 0 : bound_width(search->target_recall);

@@ -41,6 +41,7 @@ struct Search {
   double target_recall;
 
   const float* query;       // as given
+  double unit;              // keys are distances times this (not 1 for extreme queries only)
   const float* comparable;  // what copies are compared with: normalised for cosine
   float query_norm;         // of `comparable`
   QueryTables tables;

@@ -115,7 +115,7 @@ bool make_exact(Search* search, Candidate* candidate) {
     found = vector->dim == static_cast<int>(search->cached->meta.shape.dims);
     if (found) {
       const double distance =
-          exact_distance(search->metric, search->query, vector->x, vector->dim);
+          exact_distance(search->metric, search->query, vector->x, vector->dim) * search->unit;
       // A distance that is not a number sorts after all others, as it does in an ORDER BY.
       candidate->key = std::isnan(distance) ? std::numeric_limits<double>::infinity() : distance;
       candidate->high = candidate->key;
