@@ -102,9 +102,9 @@ void time_scan(size_t subspaces, size_t blocks, float threshold, uint8_t max_ent
     uint32_t found = 0;
     for (size_t b = 0; b < blocks; ++b) {
       const uint8_t* codes = data.data() + b * stride;
-      found |= avq::score_block(codes, subspaces,
-                                reinterpret_cast<const uint16_t*>(codes + codes_size), nullptr,
-                                params, keys);
+      found |=
+          avq::score_block(codes, subspaces, reinterpret_cast<const uint16_t*>(codes + codes_size),
+                           nullptr, params, keys);
     }
     sink = static_cast<float>(found);
   });
@@ -138,9 +138,8 @@ void time_nearest(size_t dims, size_t centres_count, size_t count) {
     avq::nearest_centres(rows.data(), count, centres.data(), centres_count, dims, bias.data(),
                          best.data(), score.data());
   });
-  const double routing = nanoseconds([&] {
-    avq::dot_rows(rows.data(), centres.data(), centres_count, dims, scores.data());
-  });
+  const double routing = nanoseconds(
+      [&] { avq::dot_rows(rows.data(), centres.data(), centres_count, dims, scores.data()); });
   std::printf("%6zu %8zu %6zu %10.1f %10.1f\n", dims, centres_count, count, flops / plain,
               flops / static_cast<double>(count) / routing);
 }

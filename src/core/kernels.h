@@ -13,10 +13,10 @@ namespace avq {
 
 // --- dense vectors ------------------------------------------------------------------------------
 
-float dot(const float* a, const float* b, size_t dims) noexcept;                // sum a_i b_i
-float l2_squared(const float* a, const float* b, size_t dims) noexcept;         // sum (a_i - b_i)^2
-float l1(const float* a, const float* b, size_t dims) noexcept;                 // sum |a_i - b_i|
-float norm_squared(const float* a, size_t dims) noexcept;                       // sum a_i^2
+float dot(const float* a, const float* b, size_t dims) noexcept;         // sum a_i b_i
+float l2_squared(const float* a, const float* b, size_t dims) noexcept;  // sum (a_i - b_i)^2
+float l1(const float* a, const float* b, size_t dims) noexcept;          // sum |a_i - b_i|
+float norm_squared(const float* a, size_t dims) noexcept;                // sum a_i^2
 
 struct CosineParts {
   float dot, norm_a, norm_b;  // <a,b>, |a|^2, |b|^2
@@ -59,11 +59,11 @@ inline constexpr size_t kCodeRowBytes = 16;
 inline constexpr uint8_t kSmallEntry = 63;
 
 struct ScanParams {
-  const uint8_t* lut;   // subspaces x 16, the query's quantised table (codec.h, QueryTables)
-  float step;           // value of one LUT unit
-  float base;           // sum of the subspaces' minima, plus the optimism (QueryTables::base)
-  float list_score;     // <q, centroid of the list>
-  float threshold;      // rows whose key is below are not reported
+  const uint8_t* lut;       // subspaces x 16, the query's quantised table (codec.h, QueryTables)
+  float step;               // value of one LUT unit
+  float base;               // sum of the subspaces' minima, plus the optimism (QueryTables::base)
+  float list_score;         // <q, centroid of the list>
+  float threshold;          // rows whose key is below are not reported
   uint8_t max_entry = 255;  // no entry of lut is larger; up to kSmallEntry the scan is faster
 };
 

@@ -82,8 +82,8 @@ void axpy(float alpha, const float* x, float* y, size_t dims) {
   if (dims < lanes) {
     const OneFloat one;
     for (size_t i = 0; i < dims; ++i) {
-      hn::StoreU(hn::MulAdd(hn::Set(one, alpha), hn::LoadU(one, x + i), hn::LoadU(one, y + i)),
-                 one, y + i);
+      hn::StoreU(hn::MulAdd(hn::Set(one, alpha), hn::LoadU(one, x + i), hn::LoadU(one, y + i)), one,
+                 y + i);
     }
     return;
   }
@@ -125,21 +125,15 @@ void choose_dense() noexcept {
 }
 }  // namespace kernels
 
-float dot(const float* a, const float* b, size_t dims) noexcept {
-  return chosen_dot(a, b, dims);
-}
+float dot(const float* a, const float* b, size_t dims) noexcept { return chosen_dot(a, b, dims); }
 
 float l2_squared(const float* a, const float* b, size_t dims) noexcept {
   return chosen_l2_squared(a, b, dims);
 }
 
-float l1(const float* a, const float* b, size_t dims) noexcept {
-  return chosen_l1(a, b, dims);
-}
+float l1(const float* a, const float* b, size_t dims) noexcept { return chosen_l1(a, b, dims); }
 
-float norm_squared(const float* a, size_t dims) noexcept {
-  return chosen_dot(a, a, dims);
-}
+float norm_squared(const float* a, size_t dims) noexcept { return chosen_dot(a, a, dims); }
 
 CosineParts cosine_parts(const float* a, const float* b, size_t dims) noexcept {
   return chosen_cosine_parts(a, b, dims);

@@ -75,8 +75,10 @@ HWY_INLINE float sum_over(const float* HWY_RESTRICT a, const B* HWY_RESTRICT b, 
   for (; i + 4 * lanes <= dims; i += 4 * lanes) {
     sum0 = Op::accumulate(sum0, load_floats(d, a + i), load_floats(d, b + i));
     sum1 = Op::accumulate(sum1, load_floats(d, a + i + lanes), load_floats(d, b + i + lanes));
-    sum2 = Op::accumulate(sum2, load_floats(d, a + i + 2 * lanes), load_floats(d, b + i + 2 * lanes));
-    sum3 = Op::accumulate(sum3, load_floats(d, a + i + 3 * lanes), load_floats(d, b + i + 3 * lanes));
+    sum2 =
+        Op::accumulate(sum2, load_floats(d, a + i + 2 * lanes), load_floats(d, b + i + 2 * lanes));
+    sum3 =
+        Op::accumulate(sum3, load_floats(d, a + i + 3 * lanes), load_floats(d, b + i + 3 * lanes));
   }
   for (; i + lanes <= dims; i += lanes) {
     sum0 = Op::accumulate(sum0, load_floats(d, a + i), load_floats(d, b + i));

@@ -1,7 +1,8 @@
-// The nearest centre of each row: a product of two matrices whose entries are only compared. Tiles of
-// four rows by three centres keep twelve sums in registers: with three centres and a row that fills
-// the 16 registers of AVX2, and twelve sums hide the latency of the additions. Lanes run over the
-// dimensions; a panel layout whose lanes run over the centres was tried and gained less than 10 %.
+// The nearest centre of each row: a product of two matrices whose entries are only compared. Tiles
+// of four rows by three centres keep twelve sums in registers: with three centres and a row that
+// fills the 16 registers of AVX2, and twelve sums hide the latency of the additions. Lanes run over
+// the dimensions; a panel layout whose lanes run over the centres was tried and gained less than 10
+// %.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels_nearest.cpp"
 #include "hwy/foreach_target.h"
@@ -79,10 +80,12 @@ HWY_INLINE void meet_tile(const float* rows, const float* const* centres, size_t
   }
   const auto take = [&](size_t r, hn::Vec<Floats> s0, hn::Vec<Floats> s1, hn::Vec<Floats> s2)
                         HWY_ATTR {
-    compare(sum_of(s0), bias, first, best_index + r, best_score + r);
-    if (centres_present > 1) compare(sum_of(s1), bias, first + 1, best_index + r, best_score + r);
-    if (centres_present > 2) compare(sum_of(s2), bias, first + 2, best_index + r, best_score + r);
-  };
+                          compare(sum_of(s0), bias, first, best_index + r, best_score + r);
+                          if (centres_present > 1)
+                            compare(sum_of(s1), bias, first + 1, best_index + r, best_score + r);
+                          if (centres_present > 2)
+                            compare(sum_of(s2), bias, first + 2, best_index + r, best_score + r);
+                        };
   take(0, sum00, sum01, sum02);
   take(1, sum10, sum11, sum12);
   take(2, sum20, sum21, sum22);

@@ -51,8 +51,8 @@ HWY_INLINE hn::Vec<D> load_one(D d, const uint8_t* from) {
   }
 }
 
-// The sums of the vectors' 16-byte blocks: low's into the first 8 numbers of the result, high's into
-// the next 8.
+// The sums of the vectors' 16-byte blocks: low's into the first 8 numbers of the result, high's
+// into the next 8.
 template <class D16>
 HWY_INLINE auto add_blocks(D16 d16, hn::Vec<D16> low, hn::Vec<D16> high) {
   const hn::Half<D16> half;

@@ -330,8 +330,8 @@ TEST_P(Kernels, NearestCentreWithoutRowsOrCentres) {
 
 double half_value(uint16_t half) {
   const int exponent = (half >> 10) & 31, mantissa = half & 1023;
-  const double magnitude = exponent == 0 ? std::ldexp(mantissa, -24)
-                                         : std::ldexp(1024 + mantissa, exponent - 25);
+  const double magnitude =
+      exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
   return half & 0x8000 ? -magnitude : magnitude;
 }
 
@@ -474,10 +474,9 @@ Scored score(const Block& block, bool with_offsets, float threshold, size_t misa
   Placed<float> offsets(block.offsets, (misalignment + 4) % 32);
   Placed<float> keys(kBlockRows, (misalignment + 8) % 32, 64);
   const ScanParams params{lut.data(),       block.step, block.base,
-                          block.list_score, threshold, block.max_entry};
-  const uint32_t mask =
-      score_block(codes.data(), block.codes.size() / kCodeRowBytes, scales.data(),
-                  with_offsets ? offsets.data() : nullptr, params, keys.data());
+                          block.list_score, threshold,  block.max_entry};
+  const uint32_t mask = score_block(codes.data(), block.codes.size() / kCodeRowBytes, scales.data(),
+                                    with_offsets ? offsets.data() : nullptr, params, keys.data());
   EXPECT_TRUE(keys.canaries_intact());
   return {mask, keys.values()};
 }
@@ -509,12 +508,14 @@ TEST_P(Kernels, BlockKeysEqualPlainSums) {
 
 // With step 1 and scale 1 the keys are the integer sums: not one unit may be lost anywhere.
 TEST_P(Kernels, BlockSumsAreExact) {
-  for (const size_t subspaces : {1,   2,   3,   5,   7,   8,    9,    15,   16,   17,  50,
-                                 192, 255, 256, 257, 258, 511,  512,  513,  514,  515, 600,
-                                 1039, 1040, 1041, 2080, 2081, 4000}) {
+  for (const size_t subspaces :
+       {1,   2,   3,   5,   7,   8,   9,   15,  16,   17,   50,   192,  255,  256,
+        257, 258, 511, 512, 513, 514, 515, 600, 1039, 1040, 1041, 2080, 2081, 4000}) {
     for (const int variant : {0, 1, 2, 3}) {
       Block block = random_block(subspaces, generator_, variant % 2 == 1,
-                                 variant < 2 ? 255 : variant == 2 ? 62 : kSmallEntry);
+                                 variant < 2    ? 255
+                                 : variant == 2 ? 62
+                                                : kSmallEntry);
       block.step = 1;
       block.base = 0;
       block.list_score = 0;
