@@ -105,7 +105,7 @@ CREATE FUNCTION measure(rel regclass, qs regclass, op text, k int,
 LANGUAGE plpgsql AS $$
 DECLARE
   query record;
-  found float8[];
+  got float8[];
   scan record;
   total int := 0;
   now_ids text;
@@ -125,9 +125,9 @@ BEGIN
       'FROM %s q JOIN exact_answers e ON e.query = q.id '
       'WHERE relation = $1 AND queries = $2 AND operator = $3 AND ids = $4', qs)
       USING rel, qs, op, now_ids, k LOOP
-    found := best(rel, op, query.embedding, k);
+    got := best(rel, op, query.embedding, k);
     SELECT * INTO scan FROM avq_last_scan();
-    recall := recall + (SELECT count(*) FROM unnest(found) d
+    recall := recall + (SELECT count(*) FROM unnest(got) d
                         WHERE d <= query.exact[cardinality(query.exact)])::float8
                        / cardinality(query.exact);
     lists := lists + scan.lists_probed;
@@ -172,10 +172,9 @@ SQL
 }
 
 # The closing check: every valid avq index of database postgres passes avq_check, structure and each
-# live heap row; `light` checks the structure alone (a standby takes no stronger lock).
+# live heap row.
 sub check_indexes {
-  my ($node, $what, $light) = @_;
-  my $all = $light ? 'false' : 'true';
+  my ($node, $what) = @_;
   my @indexes = split /\n/, $node->safe_psql('postgres', <<'SQL');
 SELECT c.oid::regclass FROM pg_class c JOIN pg_am a ON a.oid = c.relam
 JOIN pg_index i ON i.indexrelid = c.oid
@@ -183,7 +182,7 @@ WHERE a.amname = 'avq' AND c.relkind = 'i' AND i.indisvalid ORDER BY 1
 SQL
   ok(@indexes > 0, "$what: there are indexes to check");
   for my $index (@indexes) {
-    my ($status, $out, $error) = $node->psql('postgres', "SELECT avq_check('$index', $all)");
+    my ($status, $out, $error) = $node->psql('postgres', "SELECT avq_check('$index', true)");
     is($status, 0, "$what: avq_check($index)") or diag($error);
   }
   return;
