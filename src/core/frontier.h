@@ -1,9 +1,9 @@
 #pragma once
 // The order in which a scan looks at rows.
 //
-// Every candidate has a key: the least distance that it may still turn out to have. *Pending*
-// candidates are known by their code only; *ready* ones have been rescored, from their copy (then
-// the true distance lies in [key, high]) or exactly (key == high).
+// *Pending* rows are known by their code only, by the best score that they may still turn out to
+// have. *Ready* rows have been rescored, from their copy (then the true distance lies in an
+// interval) or exactly.
 //
 // Collecting: a pass over lists keeps the best rows only. What a list has not given yet is known by
 // its floor, the place in the total order (key, tid) down to which it has been collected; a later
@@ -18,25 +18,50 @@
 
 namespace avq {
 
-struct Candidate {
-  double key;     // least possible distance
-  double high;    // ready: greatest possible distance
-  uint64_t tid;   // block << 16 | offset
-  uint32_t copy;  // address of the rerank copy, or 0
-  uint32_t list;  // number of the opened list it came from
-  float score;    // pending: the bound from its code, in score order (larger is better)
-  bool exact;     // ready: key is the operator's value
+// A row known by its code, as compact as can be: a scan handles thousands.
+struct CodedRow {
+  float score;     // bound from its code, in score order (larger is better)
+  uint32_t copy;   // address of the rerank copy, or 0
+  uint64_t place;  // TID (block << 16 | offset) << 16 | number of the opened list
+  uint64_t tid() const noexcept { return place >> 16; }
+  uint32_t list() const noexcept { return place & 0xffff; }
 };
+static_assert(sizeof(CodedRow) == 16);
 
-// A place in the order of codes within an index: better score first, then lower tid.
+// The order of codes within an index: better score first, then lower place. Total.
 struct Place {
   float score;
-  uint64_t tid;
+  uint64_t place;
 };
 inline bool before(const Place& a, const Place& b) noexcept {
-  return a.score > b.score || (a.score == b.score && a.tid < b.tid);
+  return a.score > b.score || (a.score == b.score && a.place < b.place);
 }
+inline Place place_of(const CodedRow& row) noexcept { return {row.score, row.place}; }
+inline Place just_after(const CodedRow& row) noexcept { return {row.score, row.place + 1}; }
 inline constexpr Place kFirstPlace = {std::numeric_limits<float>::infinity(), 0};
+
+// Heap order: the front is the row with the best bound.
+struct WorseBound {
+  bool operator()(const CodedRow& a, const CodedRow& b) const noexcept {
+    return before(place_of(b), place_of(a));
+  }
+};
+
+// A row that has been rescored: its distance lies in [key, high].
+struct ReadyRow {
+  double key;
+  double high;
+  uint64_t tid;
+  bool exact;  // key is the operator's value
+};
+
+// Heap order: the front is the row that may be nearest.
+struct Farther {
+  bool operator()(const ReadyRow& a, const ReadyRow& b) const noexcept {
+    if (a.key != b.key) return a.key > b.key;
+    return a.tid > b.tid;
+  }
+};
 
 // One opened list.
 struct OpenList {
@@ -46,25 +71,17 @@ struct OpenList {
   Place popped;  // just after the last of its rows that left the pending heap
 };
 
-// Orders a heap so that its front is the candidate to look at next.
-struct Later {
-  bool operator()(const Candidate& a, const Candidate& b) const noexcept {
-    if (a.key != b.key) return a.key > b.key;
-    return a.tid > b.tid;
-  }
-};
-
 // The best `keep` of the rows offered, in unordered batches.
 class Collector {
  public:
-  // room: space for 2 * keep candidates.
-  Collector(Candidate* room, uint32_t keep) noexcept : rows_(room), keep_(keep) {}
+  // room: space for 2 * keep rows.
+  Collector(CodedRow* room, uint32_t keep) noexcept : rows_(room), keep_(keep) {}
 
   // No row with a lower score is wanted any more.
   float threshold() const noexcept { return worst_.score; }
   bool wants(const Place& place) const noexcept { return before(place, worst_); }
 
-  void add(const Candidate& row) noexcept {
+  void add(const CodedRow& row) noexcept {
     rows_[count_++] = row;
     if (count_ == 2 * keep_) compact();
   }
@@ -74,22 +91,21 @@ class Collector {
     if (count_ > keep_) compact();
   }
   uint32_t count() const noexcept { return count_; }
-  const Candidate* rows() const noexcept { return rows_; }
+  const CodedRow* rows() const noexcept { return rows_; }
   const Place& worst() const noexcept { return worst_; }
   bool complete() const noexcept { return !dropped_; }
 
  private:
   void compact() noexcept {
-    std::nth_element(rows_, rows_ + keep_ - 1, rows_ + count_,
-                     [](const Candidate& a, const Candidate& b) {
-                       return before({a.score, a.tid}, {b.score, b.tid});
-                     });
-    worst_ = {rows_[keep_ - 1].score, rows_[keep_ - 1].tid + 1};
+    std::nth_element(
+        rows_, rows_ + keep_ - 1, rows_ + count_,
+        [](const CodedRow& a, const CodedRow& b) { return before(place_of(a), place_of(b)); });
+    worst_ = just_after(rows_[keep_ - 1]);
     count_ = keep_;
     dropped_ = true;
   }
 
-  Candidate* rows_;
+  CodedRow* rows_;
   uint32_t keep_;
   uint32_t count_ = 0;
   bool dropped_ = false;

@@ -159,7 +159,7 @@ void Writer::lay_out() {
     add_pages(PageKind::codes, list, extents.last_pages);
     for (uint32 i = 0; i < extents.full; i++) {
       Buffer buffer = open(heads_[list] + i * kMostExtentPages);
-      page_tail(BufferGetPage(buffer))->next = heads_[list] + (i + 1) * kMostExtentPages;
+      page_info(BufferGetPage(buffer))->next = heads_[list] + (i + 1) * kMostExtentPages;
       MarkBufferDirty(buffer);
       UnlockReleaseBuffer(buffer);
     }

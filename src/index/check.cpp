@@ -97,16 +97,16 @@ void check_pages(Check* check) {
     Page page = BufferGetPage(buffer);
     // A crash between extending the file and linking the pages leaves empty ones.
     if (!PageIsNew(page)) {
-      const PageKind kind = page_tail(page)->kind;
+      const PageKind kind = page_info(page)->kind;
       if (kind < PageKind::meta || kind > PageKind::copies) {
         damaged(check, block, "a page of no known kind");
       }
       check_page(check->file.relation, block, page, kind);
-      const PageTail tail = *page_tail(page);
+      const PageInfo info = *page_info(page);
       const CopyLayout& copies = check->geometry.copies;
       if (kind == PageKind::copies &&
-          (tail.extent_pages != copies.run_pages || tail.extent_index >= copies.run_pages ||
-           (tail.extent_index == 0 && tail.owner > copies.run_records))) {
+          (info.extent_pages != copies.run_pages || info.extent_index >= copies.run_pages ||
+           (info.extent_index == 0 && info.owner > copies.run_records))) {
         damaged(check, block, "a page of copies that is in no run");
       }
     }
@@ -140,9 +140,9 @@ void check_slot(Check* check, BlockNumber near, uint32 list, const SlotSeen& slo
       if (slot.owns == slot.spilled) damaged(check, near, "a row that does not own its copy");
       if (place.run < check->blocks) {
         Buffer buffer = read_page(check->file, place.run, PageKind::copies, BUFFER_LOCK_SHARE);
-        const PageTail tail = *page_tail(BufferGetPage(buffer));
+        const PageInfo info = *page_info(BufferGetPage(buffer));
         UnlockReleaseBuffer(buffer);
-        if (tail.extent_index != 0 || place.record >= tail.owner) {
+        if (info.extent_index != 0 || place.record >= info.owner) {
           damaged(check, near, "a copy address that was never given out");
         }
         if (slot.owns) {
@@ -197,26 +197,26 @@ void check_list(Check* check, uint32 list) {
   uint64 pages_seen = 0;
   for (BlockNumber extent = entry.head; extent != InvalidBlockNumber;) {
     Buffer buffer = read_page(check->file, extent, PageKind::codes, BUFFER_LOCK_SHARE);
-    const PageTail tail = *check_list_page(check->file, buffer, list, 0);
+    const PageInfo info = *check_list_page(check->file, buffer, list, 0);
     UnlockReleaseBuffer(buffer);
     saw_open |= extent == entry.open;
     saw_tail |= extent == entry.tail;
-    for (uint32 i = 0; i < tail.extent_pages; i++) {
+    for (uint32 i = 0; i < info.extent_pages; i++) {
       CHECK_FOR_INTERRUPTS();
       claim_page(check, extent + i);
       buffer = read_page(check->file, extent + i, PageKind::codes, BUFFER_LOCK_SHARE);
-      if (check_list_page(check->file, buffer, list, i)->extent_pages != tail.extent_pages) {
+      if (check_list_page(check->file, buffer, list, i)->extent_pages != info.extent_pages) {
         damaged(check, extent + i, "an extent whose pages disagree on its length");
       }
       UnlockReleaseBuffer(buffer);
     }
-    pages_seen += tail.extent_pages;
-    const uint32 blocks = extent_blocks(tail.extent_pages, layout);
+    pages_seen += info.extent_pages;
+    const uint32 blocks = extent_blocks(info.extent_pages, layout);
     for (uint32 block = 0; block < blocks; block++) {
       CHECK_FOR_INTERRUPTS();
       check_block(check, list, extent, uint64{block} * layout.bytes, layout);
     }
-    extent = tail.next;
+    extent = info.next;
   }
   if (!saw_open || !saw_tail || pages_seen < entry.pages) {
     damaged(check, entry_place(check->meta, list).block,

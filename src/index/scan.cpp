@@ -60,9 +60,9 @@ bool refill_walk(ScanState* state) {
       walk->block = 0;
     }
     Buffer first = read_page(state->file, walk->extent, PageKind::codes, BUFFER_LOCK_SHARE);
-    const PageTail* tail = check_list_page(state->file, first, walk->list, 0);
-    const uint32 blocks = extent_blocks(tail->extent_pages, layout);
-    const BlockNumber next = tail->next;
+    const PageInfo* info = check_list_page(state->file, first, walk->list, 0);
+    const uint32 blocks = extent_blocks(info->extent_pages, layout);
+    const BlockNumber next = info->next;
     UnlockReleaseBuffer(first);
     last_scan.code_pages++;
 

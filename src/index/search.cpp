@@ -67,15 +67,9 @@ void scan_list(Search* search, uint32 number, Collector* collector) {
                                          block.offsets(), params, keys);
         for (; mask != 0; mask &= mask - 1) {
           const int slot = __builtin_ctz(mask);
-          const Place place = {keys[slot], pack_tid(block.tids()[slot])};
+          const Place place = {keys[slot], pack_tid(block.tids()[slot]) << 16 | number};
           if (!collector->wants(place) || before(place, open.floor)) continue;
-          Candidate row;
-          row.tid = place.tid;
-          row.copy = block.copy(slot);
-          row.list = number;
-          row.score = place.score;
-          row.exact = false;
-          collector->add(row);
+          collector->add({place.score, block.copy(slot), place.place});
         }
       });
 }
@@ -89,19 +83,16 @@ void compute_floor(Search* search) {
   }
 }
 
-// Keeps the better half of the pending candidates; the others are collected again when needed.
+// Keeps the better half of the pending rows; the others are collected again when needed.
 void evict(Search* search) {
-  Heap* pending = &search->pending;
   const uint32 keep = search->most_pending / 2;
-  if (pending->count <= keep) return;
-  const auto order = [](const Candidate& a, const Candidate& b) {
-    return before({a.score, a.tid}, {b.score, b.tid});
-  };
-  std::nth_element(pending->rows, pending->rows + keep - 1, pending->rows + pending->count, order);
-  const Candidate& last = pending->rows[keep - 1];
-  const Place worst = {last.score, last.tid + 1};
-  pending->count = keep;
-  std::make_heap(pending->rows, pending->rows + keep, Later{});
+  if (search->pending_count <= keep) return;
+  CodedRow* rows = search->pending;
+  std::nth_element(
+      rows, rows + keep - 1, rows + search->pending_count,
+      [](const CodedRow& a, const CodedRow& b) { return before(place_of(a), place_of(b)); });
+  const Place worst = just_after(rows[keep - 1]);
+  search->pending_count = keep;
   for (uint32 i = 0; i < search->opened; i++) {
     OpenList* open = &search->open[i];
     // What has left the heap already lies before `popped` and must not come again.
@@ -128,12 +119,14 @@ void collect(Search* search, uint32 first, uint32 end) {
     // A list that had been collected deeper than this pass looks stays where it was.
     if (!open->done && before(open->floor, collector.worst())) open->floor = collector.worst();
   }
-  for (uint32 i = 0; i < collector.count(); i++) {
-    Candidate row = collector.rows()[i];
-    row.key = distance_bound(search, row.score);
-    push(search, &search->pending, row);
-  }
-  if (search->pending.count > search->most_pending) evict(search);
+  search->pending = static_cast<CodedRow*>(
+      grow(search, search->pending, search->pending_count, &search->pending_room,
+           search->pending_count + collector.count(), sizeof(CodedRow)));
+  memcpy(search->pending + search->pending_count, collector.rows(),
+         sizeof(CodedRow) * collector.count());
+  search->pending_count += collector.count();
+  if (search->pending_count > search->most_pending) evict(search);
+  std::make_heap(search->pending, search->pending + search->pending_count, WorseBound{});
   compute_floor(search);
 }
 
@@ -141,7 +134,7 @@ void set_keep(Search* search, uint32 keep) {
   keep = Min(keep, Max(search->most_pending / 2, kFirstKeep));
   if (keep <= search->keep) return;
   if (search->room != nullptr) pfree(search->room);
-  search->room = static_cast<Candidate*>(allocate(search, sizeof(Candidate) * 2 * Size{keep}));
+  search->room = static_cast<CodedRow*>(allocate(search, sizeof(CodedRow) * 2 * Size{keep}));
   search->keep = keep;
 }
 
@@ -150,6 +143,8 @@ void open_lists(Search* search, uint32 count) {
   if (count <= search->opened) return;
   order_lists(search, count);
   const uint32 first = search->opened;
+  search->open = static_cast<OpenList*>(
+      grow(search, search->open, first, &search->open_room, count, sizeof(OpenList)));
   for (uint32 i = first; i < count; i++) {
     search->open[i] = {search->order[i], false, kFirstPlace, kFirstPlace};
   }
@@ -185,9 +180,9 @@ void collect_uncodable(Search* search) {
                  });
   for (uint32 i = 0; i < count; i++) {
     CHECK_FOR_INTERRUPTS();
-    Candidate row = {};
+    ReadyRow row = {};
     row.tid = tids[i];
-    if (make_exact(search, &row)) push(search, &search->ready, row);
+    if (make_exact(search, &row)) push_ready(search, row);
   }
 }
 
@@ -224,7 +219,6 @@ void begin_query(Search* search, const Vector* query) {
   search->list_scores = static_cast<float*>(allocate(search, sizeof(float) * shape.lists));
   search->routes = static_cast<float*>(allocate(search, sizeof(float) * shape.lists));
   search->order = static_cast<uint32*>(allocate(search, sizeof(uint32) * shape.lists));
-  search->open = static_cast<OpenList*>(allocate(search, sizeof(OpenList) * shape.lists));
   prepare(shape, comparable, prepared);
   route(model, prepared, search->list_scores, search->routes);
   // A fixed rerank depth ranks candidates by their estimates, without optimism.
@@ -243,22 +237,33 @@ bool rescored_enough(const Search* search) {
 
 }  // namespace
 
-void push(Search* search, Heap* heap, const Candidate& candidate) {
-  if (heap->count == heap->room) {
-    const uint32 room = Max(heap->room * 2, 2 * kFirstKeep);
-    Candidate* rows = static_cast<Candidate*>(allocate(search, sizeof(Candidate) * Size{room}));
-    if (heap->count > 0) memcpy(rows, heap->rows, sizeof(Candidate) * heap->count);
-    if (heap->rows != nullptr) pfree(heap->rows);
-    heap->rows = rows;
-    heap->room = room;
-  }
-  heap->rows[heap->count++] = candidate;
-  std::push_heap(heap->rows, heap->rows + heap->count, Later{});
+void* grow(Search* search, void* items, uint32 count, uint32* room, uint32 wanted, Size size) {
+  if (wanted <= *room) return items;
+  *room = Max(wanted, *room * 2);
+  void* larger = allocate(search, size * *room);
+  if (count > 0) memcpy(larger, items, size * count);
+  if (items != nullptr) pfree(items);
+  return larger;
 }
 
-Candidate pop(Heap* heap) {
-  std::pop_heap(heap->rows, heap->rows + heap->count, Later{});
-  return heap->rows[--heap->count];
+void push_ready(Search* search, const ReadyRow& row) {
+  search->ready = static_cast<ReadyRow*>(grow(search, search->ready, search->ready_count,
+                                              &search->ready_room,
+                                              Max(search->ready_count + 1, 64u), sizeof(ReadyRow)));
+  search->ready[search->ready_count++] = row;
+  std::push_heap(search->ready, search->ready + search->ready_count, Farther{});
+}
+
+static ReadyRow pop_ready(Search* search) {
+  std::pop_heap(search->ready, search->ready + search->ready_count, Farther{});
+  return search->ready[--search->ready_count];
+}
+
+static CodedRow pop_pending(Search* search) {
+  std::pop_heap(search->pending, search->pending + search->pending_count, WorseBound{});
+  const CodedRow row = search->pending[--search->pending_count];
+  search->open[row.list()].popped = just_after(row);
+  return row;
 }
 
 void begin_search(Search* search, IndexScanDesc scan, HeapReader* reader, CachedIndex* cached,
@@ -279,7 +284,7 @@ void begin_search(Search* search, IndexScanDesc scan, HeapReader* reader, Cached
                            : shape.lists;
   search->most_pending =
       static_cast<uint32>(Max(Size{4} * kFirstKeep,
-                              Min(static_cast<Size>(work_mem) * 1024 / sizeof(Candidate) / 4, Size{1} << 28)));
+                              Min(static_cast<Size>(work_mem) * 1024 / sizeof(CodedRow) / 4, Size{1} << 28)));
   search->floor_key = kInfinity;
   search->last_emitted = -kInfinity;
   search->carry = static_cast<char*>(
@@ -299,25 +304,25 @@ bool next_row(Search* search, ItemPointer tid) {
       open_lists(search, wanted);
       continue;
     }
-    Heap* pending = &search->pending;
-    Heap* ready = &search->ready;
     const bool fixed_depth = settings.rerank_depth > 0;
-    const double pending_key =
-        Min(search->floor_key, pending->count > 0 ? pending->rows[0].key : kInfinity);
+    const double nearest_pending = search->pending_count > 0
+                                       ? distance_bound(search, search->pending[0].score)
+                                       : kInfinity;
+    const double pending_key = Min(search->floor_key, nearest_pending);
 
     const bool enough = rescored_enough(search);
     const bool blocked = fixed_depth ? !enough && pending_key < kInfinity
-                                     : !enough && ready->count > 0 &&
-                                           pending_key < ready->rows[0].key;
-    if (ready->count > 0 && !blocked) {
-      Candidate row = pop(ready);
+                                     : !enough && search->ready_count > 0 &&
+                                           pending_key < search->ready[0].key;
+    if (search->ready_count > 0 && !blocked) {
+      ReadyRow row = pop_ready(search);
       if (!row.exact) {
         // Nothing left can come between its bounds: no need to know the value.
         const double rival = Min(fixed_depth || enough ? kInfinity : pending_key,
-                                 ready->count > 0 ? ready->rows[0].key : kInfinity);
+                                 search->ready_count > 0 ? search->ready[0].key : kInfinity);
         const bool settled = settings.order == int(OrderOption::relaxed) && row.high <= rival;
         if (!settled) {
-          if (make_exact(search, &row)) push(search, ready, row);
+          if (make_exact(search, &row)) push_ready(search, row);
           continue;
         }
       }
@@ -329,10 +334,8 @@ bool next_row(Search* search, ItemPointer tid) {
       unpack_tid(row.tid, tid);
       return true;
     }
-    if (pending->count > 0 && pending->rows[0].key <= search->floor_key) {
-      const Candidate row = pop(pending);
-      search->open[row.list].popped = {row.score, row.tid + 1};
-      rescore(search, row);
+    if (search->pending_count > 0 && nearest_pending <= search->floor_key) {
+      rescore(search, pop_pending(search));
     } else if (search->floor_key < kInfinity) {
       refill(search);
     } else if (search->opened < search->most_lists) {

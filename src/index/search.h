@@ -25,12 +25,6 @@ struct HeapReader {
 void begin_heap_reader(HeapReader* reader, IndexScanDesc scan);
 void end_heap_reader(HeapReader* reader);
 
-struct Heap {  // of candidates, the next one in front
-  Candidate* rows;
-  uint32 count;
-  uint32 room;
-};
-
 struct Search {
   IndexScanDesc scan;
   HeapReader* reader;
@@ -53,10 +47,13 @@ struct Search {
   uint32 ordered;
   uint32 most_lists;  // that may be opened
   OpenList* open;
-  uint32 opened;
+  uint32 opened, open_room;
 
-  Heap pending, ready;
-  Candidate* room;  // of the collector: 2 * keep
+  CodedRow* pending;  // a heap
+  uint32 pending_count, pending_room;
+  ReadyRow* ready;  // a heap
+  uint32 ready_count, ready_room;
+  CodedRow* room;  // of the collector: 2 * keep
   uint32 keep;
   uint32 most_pending;
   double floor_key;  // least distance of rows of opened lists that were not collected; inf: none
@@ -80,13 +77,15 @@ void begin_search(Search* search, IndexScanDesc scan, HeapReader* reader, Cached
 // distance or a NULL vector are not the search's business.
 bool next_row(Search* search, ItemPointer tid);
 
-// search_rescore.cpp: moves a pending candidate to the ready heap (or drops it if it is dead or
-// known already); makes a ready candidate's distance exact, false if the row is not visible.
-void rescore(Search* search, const Candidate& candidate);
-bool make_exact(Search* search, Candidate* candidate);
+// search_rescore.cpp: makes a pending row ready (or drops it if it is dead or known already); makes
+// a ready row's distance exact, false if the row is not visible.
+void rescore(Search* search, const CodedRow& row);
+bool make_exact(Search* search, ReadyRow* row);
 
-void push(Search* search, Heap* heap, const Candidate& candidate);
-Candidate pop(Heap* heap);
+void push_ready(Search* search, const ReadyRow& row);
+
+// Memory of the search: grows `*room` to hold at least `wanted` items of `size` bytes.
+void* grow(Search* search, void* items, uint32 count, uint32* room, uint32 wanted, Size size);
 
 inline uint64 pack_tid(const ItemPointerData& tid) {
   return (uint64{ItemPointerGetBlockNumberNoCheck(&tid)} << 16) |

@@ -77,7 +77,7 @@ bool first_seen(Search* search, uint64 tid) {
 }
 
 // Bounds of the true distance from a copy.
-void bound_by_copy(Search* search, const char* record, Candidate* row) {
+void bound_by_copy(Search* search, const char* record, ReadyRow* row) {
   const MetaPage& meta = search->cached->meta;
   const uint32 dims = meta.shape.dims;
   const double slack = copy_slack(meta.rerank, search->query_norm, record, dims);
@@ -103,9 +103,9 @@ void bound_by_copy(Search* search, const char* record, Candidate* row) {
 
 }  // namespace
 
-bool make_exact(Search* search, Candidate* candidate) {
+bool make_exact(Search* search, ReadyRow* row) {
   ItemPointerData tid;
-  unpack_tid(candidate->tid, &tid);
+  unpack_tid(row->tid, &tid);
   Datum value;
   HeapReader* reader = search->reader;
   bool found = read_indexed_value(reader, &tid, &value);
@@ -117,9 +117,9 @@ bool make_exact(Search* search, Candidate* candidate) {
       const double distance =
           exact_distance(search->metric, search->query, vector->x, vector->dim) * search->unit;
       // A distance that is not a number sorts after all others, as it does in an ORDER BY.
-      candidate->key = std::isnan(distance) ? std::numeric_limits<double>::infinity() : distance;
-      candidate->high = candidate->key;
-      candidate->exact = true;
+      row->key = std::isnan(distance) ? std::numeric_limits<double>::infinity() : distance;
+      row->high = row->key;
+      row->exact = true;
     }
     if (PointerGetDatum(vector) != value) pfree(const_cast<Vector*>(vector));
     MemoryContextSwitchTo(caller);
@@ -129,19 +129,20 @@ bool make_exact(Search* search, Candidate* candidate) {
   return found;
 }
 
-void rescore(Search* search, const Candidate& candidate) {
+void rescore(Search* search, const CodedRow& coded) {
   search->converted++;
-  if (search->cached->meta.shape.soar_lambda > 0 && !first_seen(search, candidate.tid)) return;
+  if (search->cached->meta.shape.soar_lambda > 0 && !first_seen(search, coded.tid())) return;
   last_scan.rows_reranked++;
-  Candidate row = candidate;
-  if (row.copy == 0) {
-    if (make_exact(search, &row)) push(search, &search->ready, row);
+  ReadyRow row = {};
+  row.tid = coded.tid();
+  if (coded.copy == 0) {
+    if (make_exact(search, &row)) push_ready(search, row);
     return;
   }
   last_scan.copy_pages++;
-  read_copy(search->file, search->cached->geometry.copies, row.copy, search->record,
+  read_copy(search->file, search->cached->geometry.copies, coded.copy, search->record,
             [&](const char* record) { bound_by_copy(search, record, &row); });
-  push(search, &search->ready, row);
+  push_ready(search, row);
 }
 
 }  // namespace avq

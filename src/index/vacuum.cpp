@@ -120,9 +120,9 @@ void visit_lists(Vacuum* vacuum, IndexBulkDeleteResult* stats) {
     totals.open = InvalidBlockNumber;
     for (BlockNumber extent = entry.head; extent != InvalidBlockNumber;) {
       Buffer buffer = read_page(vacuum->file, extent, PageKind::codes, BUFFER_LOCK_SHARE);
-      const PageTail* tail = check_list_page(vacuum->file, buffer, list, 0);
-      const uint32 pages = tail->extent_pages;
-      const BlockNumber next = tail->next;
+      const PageInfo* info = check_list_page(vacuum->file, buffer, list, 0);
+      const uint32 pages = info->extent_pages;
+      const BlockNumber next = info->next;
       UnlockReleaseBuffer(buffer);
       const uint32 blocks = extent_blocks(pages, layout);
       for (uint32 block = 0; block < blocks;) {

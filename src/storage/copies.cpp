@@ -5,10 +5,10 @@
 namespace avq {
 
 bool reserve_copy(WalEdit& edit, const CopyLayout& layout, BlockNumber run, uint32* address) {
-  PageTail* tail = page_tail(edit.page(run, PageKind::copies));
-  if (tail->owner >= layout.run_records) return false;
-  *address = static_cast<uint32>(copy_address(layout, run, tail->owner));
-  tail->owner++;
+  PageInfo* info = page_info(edit.page(run, PageKind::copies));
+  if (info->owner >= layout.run_records) return false;
+  *address = static_cast<uint32>(copy_address(layout, run, info->owner));
+  info->owner++;
   return true;
 }
 

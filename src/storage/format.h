@@ -3,9 +3,10 @@
 //
 // Block 0 is the meta page. Then, as built: model pages, directory pages, code extents in list
 // order, runs of rerank copies. Later growth appends code extents and copy runs in any order.
-// Every page: the standard header, payload from byte 32 (so that it is 16-byte aligned), a 16-byte
-// tail in the special space. pd_lower = pd_upper = start of the tail: there is no hole, so
-// GenericXLog keeps every payload byte. Integers are native-endian, as everywhere in PostgreSQL.
+// Every page: the standard header (24 bytes), PageInfo (16 bytes, in the same cache line, since a
+// scan checks it on every page), 8 unused bytes, payload from byte 48 to the end. There is no special
+// space and no hole (pd_lower = pd_upper = BLCKSZ), so GenericXLog keeps every payload byte. Integers
+// are native-endian, as everywhere in PostgreSQL.
 //
 // Invariants:
 //  * Blocks are never freed or moved within a generation; extents and runs are contiguous blocks.
@@ -27,7 +28,7 @@ inline constexpr BlockNumber kMetaBlock = 0;
 
 enum class PageKind : uint8 { meta = 1, model = 2, directory = 3, codes = 4, copies = 5 };
 
-struct PageTail {
+struct PageInfo {
   BlockNumber next;     // codes, first page of an extent: the list's next extent; else invalid
   uint32 owner;         // codes: list; copies, first page of a run: records given out; else 0
   uint16 extent_pages;  // pages of this extent, run or chain
@@ -36,12 +37,12 @@ struct PageTail {
   uint8 flags;
   uint16 page_id;
 };
-static_assert(sizeof(PageTail) == 16);
+static_assert(sizeof(PageInfo) == 16);
 
-inline constexpr Size kPayloadStart = 32;
-inline constexpr Size kPayloadEnd = BLCKSZ - sizeof(PageTail);
-inline constexpr Size kPayload = kPayloadEnd - kPayloadStart;
-static_assert(kPayloadStart >= SizeOfPageHeaderData && kPayload % kCodeRowBytes == 0);
+inline constexpr Size kInfoStart = 24;
+inline constexpr Size kPayloadStart = 48;
+inline constexpr Size kPayload = BLCKSZ - kPayloadStart;
+static_assert(kInfoStart == MAXALIGN(SizeOfPageHeaderData) && kPayload % kCodeRowBytes == 0);
 
 // Lists beyond the model's: rows that have no code.
 inline constexpr uint32 kUncodableList = 0;  // norms out of float's comfort: scored exactly, first

@@ -16,13 +16,13 @@ void read_entry(IndexFile& file, const MetaPage& meta, uint32 list, ListEntry* e
   UnlockReleaseBuffer(buffer);
 }
 
-const PageTail* check_list_page(IndexFile& file, Buffer buffer, uint32 list, uint32 index) {
-  const PageTail* tail = page_tail(BufferGetPage(buffer));
-  if (tail->owner != list || tail->extent_index != static_cast<uint16>(index) ||
-      tail->extent_pages == 0) {
+const PageInfo* check_list_page(IndexFile& file, Buffer buffer, uint32 list, uint32 index) {
+  const PageInfo* info = page_info(BufferGetPage(buffer));
+  if (info->owner != list || info->extent_index != static_cast<uint16>(index) ||
+      info->extent_pages == 0) {
     report_damage(file.relation, BufferGetBlockNumber(buffer), "a code page of another list");
   }
-  return tail;
+  return info;
 }
 
 // The slot to take in a block, or -1.
@@ -38,9 +38,9 @@ bool claim_slot(IndexFile& file, uint32 list, const ListEntry& entry, const Bloc
   uint32 block = entry.open_block;
   while (extent != InvalidBlockNumber) {
     Buffer first = read_page(file, extent, PageKind::codes, BUFFER_LOCK_SHARE);
-    const PageTail* tail = check_list_page(file, first, list, 0);
-    const BlockNumber next = tail->next;
-    const uint32 blocks = extent_blocks(tail->extent_pages, layout);
+    const PageInfo* info = check_list_page(file, first, list, 0);
+    const BlockNumber next = info->next;
+    const uint32 blocks = extent_blocks(info->extent_pages, layout);
     UnlockReleaseBuffer(first);
 
     while (block < blocks) {
@@ -88,7 +88,7 @@ void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEnt
   const BlockNumber fresh = allocate_extent(file, PageKind::codes, list, pages);
 
   WalEdit edit(file, directory);
-  page_tail(edit.page(current.tail, PageKind::codes))->next = fresh;
+  page_info(edit.page(current.tail, PageKind::codes))->next = fresh;
   ListEntry* changed =
       reinterpret_cast<ListEntry*>(payload(edit.main_page()) + place.offset);
   changed->tail = fresh;

@@ -1,7 +1,7 @@
 #pragma once
 // Inverted lists: their directory entries, extents and blocks.
 //
-// A list is a chain of extents (page_tail()->next of an extent's first page); an extent is a run of
+// A list is a chain of extents (page_info()->next of an extent's first page); an extent is a run of
 // contiguous pages whose payloads hold blocks one after another.
 #include "storage/page.h"
 
@@ -23,8 +23,8 @@ struct EntryPlace {
 };
 EntryPlace entry_place(const MetaPage& meta, uint32 list);
 
-// The tail of a (locked) page of a list, checked to be page `index` of an extent of `list`.
-const PageTail* check_list_page(IndexFile& file, Buffer buffer, uint32 list, uint32 index);
+// The PageInfo of a (locked) page of a list, checked to be page `index` of an extent of `list`.
+const PageInfo* check_list_page(IndexFile& file, Buffer buffer, uint32 list, uint32 index);
 
 // A block seen by a walk. Bytes are valid during the visit only.
 struct BlockView {
@@ -63,10 +63,10 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
     for (uint32 i = 0; i < pages; i++) {
       CHECK_FOR_INTERRUPTS();
       Buffer buffer = read_page(file, extent + i, PageKind::codes, BUFFER_LOCK_SHARE);
-      const PageTail* tail = check_list_page(file, buffer, list, i);
+      const PageInfo* info = check_list_page(file, buffer, list, i);
       if (i == 0) {
-        pages = tail->extent_pages;
-        next = tail->next;
+        pages = info->extent_pages;
+        next = info->next;
       }
       const char* at = payload(BufferGetPage(buffer));
       uint32 left = kPayload;

@@ -12,26 +12,26 @@ void report_damage(Relation index, BlockNumber block, const char* what) {
 }
 
 void init_page(Page page, PageKind kind, uint32 owner, uint32 extent_pages, uint32 extent_index) {
-  PageInit(page, BLCKSZ, sizeof(PageTail));
-  PageTail* tail = page_tail(page);
-  tail->next = InvalidBlockNumber;
-  tail->owner = owner;
-  tail->extent_pages = static_cast<uint16>(extent_pages);
-  tail->extent_index = static_cast<uint16>(extent_index);
-  tail->kind = kind;
-  tail->flags = 0;
-  tail->page_id = kPageId;
-  reinterpret_cast<PageHeader>(page)->pd_lower = kPayloadEnd;
+  PageInit(page, BLCKSZ, 0);
+  PageInfo* info = page_info(page);
+  info->next = InvalidBlockNumber;
+  info->owner = owner;
+  info->extent_pages = static_cast<uint16>(extent_pages);
+  info->extent_index = static_cast<uint16>(extent_index);
+  info->kind = kind;
+  info->flags = 0;
+  info->page_id = kPageId;
+  reinterpret_cast<PageHeader>(page)->pd_lower = BLCKSZ;
 }
 
 void check_page(Relation index, BlockNumber block, Page page, PageKind kind) {
   const PageHeaderData* header = reinterpret_cast<PageHeader>(page);
   if (PageIsNew(page)) report_damage(index, block, "the page is empty");
-  if (header->pd_special != kPayloadEnd || header->pd_lower != kPayloadEnd ||
-      header->pd_upper != kPayloadEnd || page_tail(page)->page_id != kPageId) {
+  if (header->pd_special != BLCKSZ || header->pd_lower != BLCKSZ ||
+      header->pd_upper != BLCKSZ || page_info(page)->page_id != kPageId) {
     report_damage(index, block, "not a page of an avq index");
   }
-  if (page_tail(page)->kind != kind) report_damage(index, block, "a page of another kind");
+  if (page_info(page)->kind != kind) report_damage(index, block, "a page of another kind");
 }
 
 static void check_block_number(IndexFile& file, BlockNumber block) {

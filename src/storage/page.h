@@ -21,11 +21,11 @@ inline IndexFile open_file(Relation relation) {
 [[noreturn]] void report_damage(Relation index, BlockNumber block, const char* what);
 
 inline char* payload(Page page) { return page + kPayloadStart; }
-inline PageTail* page_tail(Page page) {
-  return reinterpret_cast<PageTail*>(page + kPayloadEnd);
+inline PageInfo* page_info(Page page) {
+  return reinterpret_cast<PageInfo*>(page + kInfoStart);
 }
 
-// An empty page of `kind`; its tail says extent_pages and extent_index, next is invalid.
+// An empty page of `kind`; its PageInfo says extent_pages and extent_index, next is invalid.
 void init_page(Page page, PageKind kind, uint32 owner, uint32 extent_pages, uint32 extent_index);
 
 // Errors unless the (locked) page has the shape of an avq page of this kind.

@@ -114,12 +114,12 @@ uint32 store_copy_apart(IndexFile& file, MetaPage* meta, const CopyLayout& layou
     const BlockNumber run = meta->copy_tails[tail];
     if (run != 0) {
       Buffer buffer = read_page(file, run, PageKind::copies, BUFFER_LOCK_EXCLUSIVE);
-      const uint32 taken = page_tail(BufferGetPage(buffer))->owner;
+      const uint32 taken = page_info(BufferGetPage(buffer))->owner;
       if (taken < layout.run_records) {
         const uint32 address = static_cast<uint32>(copy_address(layout, run, taken));
         // Count first, bytes after: nobody reads a record that no slot points to.
         WalEdit count(file, buffer);
-        page_tail(count.main_page())->owner = taken + 1;
+        page_info(count.main_page())->owner = taken + 1;
         count.finish();
         uint64 start = uint64{taken} * layout.bytes;
         const BlockNumber first = run + static_cast<BlockNumber>(start / kPayload);
