@@ -62,10 +62,12 @@ run_isolation() {
 run_tap() {
   local out=$work/tree/tmp_check
   "${as_server[@]}" mkdir -p "$out/log"
+  # Sockets live here, and their paths must be short.
+  install -d -m 700 -o "$server_user" "$work/t"
   cd "$work/tree"
   # shellcheck disable=SC2086
   "${as_server[@]}" env -u PGHOST -u PGUSER -u PGDATABASE -u PGPORT \
-    TESTDIR="$work/tree" TESTDATADIR="$out" TESTLOGDIR="$out/log" \
+    TMPDIR="$work/t" TESTDIR="$work/tree" TESTDATADIR="$out" TESTLOGDIR="$out/log" \
     PG_REGRESS="$pgxs_dir/src/test/regress/pg_regress" \
     share_contrib_dir="$("$pg_bin/pg_config" --sharedir)/extension" \
     prove -j "$(nproc)" -I "$pgxs_dir/src/test/perl" -I test/lib --timer --failures \

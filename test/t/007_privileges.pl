@@ -14,7 +14,7 @@ load_set($node, 'functions', rows => 20000);
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE app LOGIN;
 CREATE ROLE other LOGIN;
-CREATE DATABASE shop OWNER postgres;
+CREATE DATABASE shop;
 GRANT CREATE ON DATABASE shop TO app;
 SQL
 $node->safe_psql('shop', 'GRANT CREATE ON SCHEMA public TO app');
