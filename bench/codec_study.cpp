@@ -1,9 +1,10 @@
 // Compares codes and routing rules on real embeddings, without a server: what
 // docs/codec_study.md quotes.
 //
-//   build/codec_study DATA_DIR [--queries N] [--codes] [--routing] [SET:ip|cos ...]
+//   build/codec_study DATA_DIR [--queries N] [--codes] [--routing] [SET:ip|cos|l2 ...]
 //
-// DATA_DIR holds SET.base.npy, SET.query.npy and the exact answers SET.gt_ip.npy, SET.gt_cos.npy.
+// DATA_DIR holds SET.base.npy, SET.query.npy and the exact answers SET.gt_ip.npy, SET.gt_cos.npy
+// (for L2 they are computed).
 // Codes are judged over all rows, with float tables; lists, sample and bytes are the same for all
 // rows of a table.
 #include <algorithm>
@@ -37,9 +38,14 @@ TestSet load(const std::string& directory, const std::string& name, Metric metri
              size_t queries) {
   TestSet set{name, metric, read_vectors(directory + "/" + name + ".base.npy"),
               read_vectors(directory + "/" + name + ".query.npy"), {}};
+  set.queries.rows = std::min(set.queries.rows, queries);
+  if (metric == Metric::l2) {
+    const Sample rows(metric, set.base.values.data(), set.base.rows, set.base.columns, nullptr);
+    set.top = exact_top(rows, rows.rows, set.queries.values.data(), set.queries.rows, nullptr, 100);
+    return set;
+  }
   const auto answers = read_answers(directory + "/" + name +
                                     (metric == Metric::cosine ? ".gt_cos.npy" : ".gt_ip.npy"));
-  set.queries.rows = std::min(set.queries.rows, queries);
   set.top.queries = set.queries.rows;
   set.top.depth = answers.columns;
   set.top.rows.assign(answers.values.begin(),
@@ -286,7 +292,9 @@ int run(int count, char** arguments) {
     const size_t colon = argument.find(':');
     const std::string metric = colon == std::string::npos ? "ip" : argument.substr(colon + 1);
     study(load(arguments[1], argument.substr(0, colon),
-               metric == "cos" ? Metric::cosine : Metric::inner_product, queries),
+               metric == "cos"  ? Metric::cosine
+               : metric == "l2" ? Metric::l2
+                                : Metric::inner_product, queries),
           codes, routing);
   }
   return 0;

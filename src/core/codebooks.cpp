@@ -45,12 +45,14 @@ Residuals gather(const Model& model, const Sample& sample, const uint32_t* list_
     const double factor = shape.row_scale != 0 ? 1 / length : 1;
     for (size_t j = 0; j < padded; ++j) target[j] = static_cast<float>(target[j] * factor);
     if (joint) {
-      const double norm = exact_norm(row.data(), padded);
+      const float* along = shape.metric == Metric::l2 ? target : row.data();
+      const double along_norm = exact_norm(along, padded);
       for (size_t j = 0; j < padded; ++j) {
-        out.directions[out.rows * padded + j] = norm > 0 ? static_cast<float>(row[j] / norm) : 0;
+        out.directions[out.rows * padded + j] =
+            along_norm > 0 ? static_cast<float>(along[j] / along_norm) : 0;
       }
       // Long rows are the answers of an inner product search: their errors count for more.
-      const double relative = norm / sample.largest_norm;
+      const double relative = static_cast<double>(sample.norms[number]) / sample.largest_norm;
       out.weights[out.rows] = shape.metric == Metric::inner_product && shape.row_scale == 0
                                   ? static_cast<float>(relative * relative)
                                   : 1.0f;

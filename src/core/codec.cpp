@@ -124,12 +124,16 @@ EncodedRow encode(const Model& model, const float* prepared, uint32_t list, uint
     const double factor = 1 / residual_norm;
     for (size_t i = 0; i < padded; ++i) target[i] = static_cast<float>(target[i] * factor);
   }
-  const double inverse_norm = row_norm > 0 ? 1 / row_norm : 0;
+  // The direction in which an error costs most: the row's, or for l2 the residual's, since
+  // there the score is of q - c and a query near the row differs from c by about the residual.
+  const float* along = l2 ? target : prepared;
+  const double along_norm = !l2 ? row_norm : shape.row_scale != 0 ? 1 : residual_norm;
+  const double inverse_norm = along_norm > 0 ? 1 / along_norm : 0;
   for (size_t i = 0; i < padded; ++i) {
-    direction[i] = static_cast<float>(prepared[i] * inverse_norm);
+    direction[i] = static_cast<float>(along[i] * inverse_norm);
   }
 
-  const bool anisotropic = shape.eta > 1 && row_norm > 0;
+  const bool anisotropic = shape.eta > 1 && along_norm > 0;
   fill_code_tables(model.codebooks, shape.subspaces, shape.dims_per_subspace, target, direction,
                    squared, anisotropic ? parallel : nullptr);
   assign_plain(squared, shape.subspaces, codes);
@@ -145,8 +149,8 @@ EncodedRow encode(const Model& model, const float* prepared, uint32_t list, uint
         dot(target, direction, padded), dot(decoded, direction, padded)};
     // The scale is also the width of the row's error bound, so it may not vanish where the
     // decoded residual is zero or points the wrong way.
-    const double relative = std::max(1.0 / 16, static_cast<double>(
-        best_scale(terms, l2 ? 1.0f : shape.eta_scale)));
+    const double relative =
+        std::max(1.0 / 16, static_cast<double>(best_scale(terms, shape.eta_scale)));
     scale = round_scale(static_cast<float>(residual_norm * relative));
   }
   if (!l2) return {scale, 0};

@@ -34,9 +34,10 @@ struct EncodedRow {
 size_t encode_scratch_floats(const ModelShape& shape) noexcept;
 
 // Codes of the residual of a prepared row to the centroid of `list`, one byte (0..15) a subspace.
-// Code assignment: isotropic best, then coordinate descent on |e|^2 + (eta-1) <e, x/|x|>^2 with
-// e = residual - decoded (Guo et al. 2020, eq. for H; eta from the shape). A zero residual gives
-// scale 0.
+// Code assignment: isotropic best, then coordinate descent on |e|^2 + (eta-1) <e, u>^2 with
+// e = residual - decoded (Guo et al. 2020; eta from the shape) and u = x/|x|, for l2 u = r/|r|: a
+// query near x differs from the centroid by about r. The scale minimises the same loss with
+// eta_scale. A zero residual gives scale 0.
 EncodedRow encode(const Model& model, const float* prepared, uint32_t list, uint8_t* codes,
                   float* scratch) noexcept;
 

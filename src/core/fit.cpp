@@ -21,11 +21,11 @@ constexpr double kWorthwhileGain = 1.1;  // of rotation
 // Figures: docs/codec_study.md. With a scale per row the anisotropy is mostly spent; it still
 // pays where a code covers one or two dimensions.
 float choose_eta(const TrainingOptions& options, uint32_t dims_per_subspace) {
-  if (options.metric == Metric::l2) return 1;
   if (options.anisotropic_threshold > 0) {
     return eta_from_threshold(options.anisotropic_threshold, options.dims);
   }
   if (options.eta > 0) return std::max(1.0f, options.eta);
+  if (options.metric == Metric::l2) return 1;
   if (!options.row_scale) return 4;
   return dims_per_subspace <= 2 ? 2 : 1;
 }
@@ -100,7 +100,7 @@ ModelShape make_shape(const TrainingOptions& options) {
   shape.metric = options.metric;
   shape.row_scale = options.row_scale ? 1 : 0;
   shape.eta = choose_eta(options, shape.dims_per_subspace);
-  shape.eta_scale = options.metric == Metric::l2 ? 1 : kScaleEta;
+  shape.eta_scale = kScaleEta;
   shape.soar_lambda = std::max(0.0f, options.soar_lambda);
   shape.seed = options.seed;
   return shape;

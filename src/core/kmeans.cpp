@@ -16,7 +16,7 @@ namespace {
 
 // Share of the sample that each iteration looks at: where centres still move far, few rows tell
 // the direction. The sum is what training costs.
-constexpr float kShares[] = {0.1f, 0.1f, 0.15f, 0.2f, 0.25f, 0.3f, 0.4f, 0.6f};
+constexpr float kShares[] = {0.1f, 0.1f, 0.15f, 0.2f, 0.25f, 0.3f, 0.4f, 0.5f, 0.7f, 0.7f};
 constexpr size_t kLeastRowsPerList = 16;  // below that no iteration goes unless the sample does
 
 uint64_t hash_row(const Sample& sample, size_t row) {

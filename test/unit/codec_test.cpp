@@ -44,6 +44,12 @@ struct Index {
     }
   }
 
+  float residual(size_t row) const {
+    const size_t padded = model.shape.padded_dims();
+    return l2_squared(&prepared[row * padded], model.view().centroids + lists[row] * padded,
+                      padded);
+  }
+
   // centroid + s * decoded
   std::vector<float> rebuilt(size_t row) const {
     const size_t padded = model.shape.padded_dims();
@@ -120,9 +126,12 @@ TEST(Encode, CodesAndScaleAreValidAndRounded) {
     const Index index(options_for(metric), test_rows());
     for (size_t i = 0; i < index.encoded.size(); ++i) {
       const float scale = index.encoded[i].scale;
-      EXPECT_TRUE(std::isfinite(scale) && scale > 0);
+      EXPECT_TRUE(std::isfinite(scale));
+      EXPECT_EQ(scale > 0, index.residual(i) > 0);
       EXPECT_EQ(scale, bfloat16_to_float(float_to_bfloat16(scale)));
-      if (metric != Metric::l2) EXPECT_EQ(index.encoded[i].offset, 0);
+      if (metric != Metric::l2) {
+        EXPECT_EQ(index.encoded[i].offset, 0);
+      }
     }
     for (const uint8_t code : index.codes) EXPECT_LT(code, kCodewords);
   }
@@ -133,20 +142,23 @@ TEST(Encode, ScaleIsNearTheMinimiserOfTheLoss) {
     const Index index(options_for(metric), test_rows());
     const Model model = index.model.view();
     const size_t padded = model.shape.padded_dims();
-    std::vector<double> losses(3);
+    std::vector<double> losses(3);  // a little below, at and a little above the scale
     for (size_t i = 0; i < 500; ++i) {
       const float* row = &index.prepared[i * padded];
       std::vector<float> decoded(padded);
       decode(model, &index.codes[i * model.shape.subspaces], decoded.data());
-      const double norm = exact_norm(row, padded);
+      const float* centroid = model.centroids + index.lists[i] * padded;
       const auto loss = [&](double scale) {
-        double square = 0, along = 0;
+        double square = 0, along = 0, norm = 0;
         for (size_t j = 0; j < padded; ++j) {
-          const double error = row[j] - model.centroids[index.lists[i] * padded + j] -
-                               scale * decoded[j];
+          const double residual = static_cast<double>(row[j]) - centroid[j];
+          const double direction = metric == Metric::l2 ? residual : row[j];
+          const double error = residual - scale * decoded[j];
           square += error * error;
-          along += error * row[j] / norm;
+          along += error * direction;
+          norm += direction * direction;
         }
+        along /= std::sqrt(norm);
         return square + (model.shape.eta_scale - 1) * along * along;
       };
       const double scale = index.encoded[i].scale;
@@ -202,7 +214,9 @@ TEST(Encode, PlainCodesHaveScaleOne) {
   TrainingOptions options = options_for(Metric::inner_product);
   options.row_scale = false;
   const Index index(options, test_rows(600));
-  for (const EncodedRow& encoded : index.encoded) EXPECT_EQ(encoded.scale, 1);
+  for (size_t i = 0; i < index.encoded.size(); ++i) {
+    EXPECT_EQ(index.encoded[i].scale, index.residual(i) > 0 ? 1 : 0);
+  }
 }
 
 TEST(Pack, RoundTripsInPiecesAndLeavesOtherSlotsAlone) {

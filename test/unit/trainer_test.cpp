@@ -42,7 +42,9 @@ void expect_valid(const TrainedModel& model, const TrainingOptions& options) {
   const Model view = model.view();
   for (uint32_t l = 0; l < shape.lists; ++l) {
     EXPECT_GE(view.list_sigma[l], 0);
-    if (shape.metric == Metric::cosine) EXPECT_EQ(view.assign_bias[l], 0);
+    if (shape.metric == Metric::cosine) {
+      EXPECT_EQ(view.assign_bias[l], 0);
+    }
   }
 }
 
