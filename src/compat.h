@@ -28,6 +28,15 @@ inline Buffer extend_fork(Relation relation, ForkNumber fork) {
 #endif
 }
 
+// Pins `buffer` if it still holds the block.
+inline bool read_recent_buffer(Relation relation, BlockNumber block, Buffer buffer) {
+#if PG_VERSION_NUM >= 160000
+  return ReadRecentBuffer(relation->rd_locator, MAIN_FORKNUM, block, buffer);
+#else
+  return ReadRecentBuffer(relation->rd_node, MAIN_FORKNUM, block, buffer);
+#endif
+}
+
 inline void vacuum_delay(bool analyzing) {
 #if PG_VERSION_NUM >= 180000
   vacuum_delay_point(analyzing);
@@ -44,11 +53,6 @@ inline Oid relation_file_number(Relation relation) {
   return relation->rd_node.relNode;
 #endif
 }
-
-// The heap that a VACUUM's index belongs to is known from 16 on; nothing here needs it before.
-#if PG_VERSION_NUM >= 170000
-#define AVQ_TUPLESORT_SLOT_ARGS true, false
-#endif
 
 inline void count_index_search(IndexScanDesc scan) {
 #if PG_VERSION_NUM >= 180000

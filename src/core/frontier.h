@@ -34,7 +34,10 @@ struct Place {
   uint64_t place;
 };
 inline bool before(const Place& a, const Place& b) noexcept {
-  return a.score > b.score || (a.score == b.score && a.place < b.place);
+  // Without branches: which of two rows is better is anybody's guess.
+  return static_cast<bool>(static_cast<int>(a.score > b.score) |
+                           (static_cast<int>(a.score == b.score) &
+                            static_cast<int>(a.place < b.place)));
 }
 inline Place place_of(const CodedRow& row) noexcept { return {row.score, row.place}; }
 inline Place just_after(const CodedRow& row) noexcept { return {row.score, row.place + 1}; }
@@ -71,11 +74,11 @@ struct OpenList {
   Place popped;  // just after the last of its rows that left the pending heap
 };
 
-// The best `keep` of the rows offered, in unordered batches.
+// The best rows of those offered: about `keep` of them, at least, and fewer than twice as many.
 class Collector {
  public:
-  // room: space for 2 * keep rows.
-  Collector(CodedRow* room, uint32_t keep) noexcept : rows_(room), keep_(keep) {}
+  // room: space for 2 * keep rows, keep >= 64.
+  Collector(CodedRow* room, uint32_t keep) noexcept : rows_(room), room_(2 * keep) {}
 
   // No row with a lower score is wanted any more.
   float threshold() const noexcept { return worst_.score; }
@@ -83,33 +86,39 @@ class Collector {
 
   void add(const CodedRow& row) noexcept {
     rows_[count_++] = row;
-    if (count_ == 2 * keep_) compact();
-  }
-  // Cuts to the best `keep`: rows before worst() are kept, others are not; complete() if there were
-  // no others.
-  void finish() noexcept {
-    if (count_ > keep_) compact();
+    if (count_ == room_) compact();
   }
   uint32_t count() const noexcept { return count_; }
   const CodedRow* rows() const noexcept { return rows_; }
+  // Offered rows before it are kept, others are not; complete() if there were no others.
   const Place& worst() const noexcept { return worst_; }
   bool complete() const noexcept { return !dropped_; }
 
  private:
+  // Drops about the worse half: those after the median of a sample, which one pass without branches
+  // can do. Exact selection would cost several times as much, and nobody needs it.
   void compact() noexcept {
+    constexpr uint32_t kSample = 31;
+    CodedRow sample[kSample];
+    for (uint32_t i = 0; i < kSample; i++) sample[i] = rows_[uint64_t{i} * count_ / kSample];
     std::nth_element(
-        rows_, rows_ + keep_ - 1, rows_ + count_,
+        sample, sample + kSample / 2, sample + kSample,
         [](const CodedRow& a, const CodedRow& b) { return before(place_of(a), place_of(b)); });
-    worst_ = just_after(rows_[keep_ - 1]);
-    count_ = keep_;
+    worst_ = just_after(sample[kSample / 2]);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count_; i++) {
+      const CodedRow row = rows_[i];
+      rows_[kept] = row;
+      kept += before(place_of(row), worst_);
+    }
+    count_ = kept;
     dropped_ = true;
   }
 
   CodedRow* rows_;
-  uint32_t keep_;
+  uint32_t room_;
   uint32_t count_ = 0;
   bool dropped_ = false;
-  // Kept rows are before it, dropped ones are not.
   Place worst_ = {-std::numeric_limits<float>::infinity(), std::numeric_limits<uint64_t>::max()};
 };
 

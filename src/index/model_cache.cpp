@@ -44,7 +44,6 @@ void sweep(Relation index, const MetaPage& meta) {
 void load_heads(IndexFile& file, CachedIndex* entry) {
   const uint32 lists = total_lists(entry->meta);
   BlockNumber* heads = static_cast<BlockNumber*>(palloc(sizeof(BlockNumber) * lists));
-  uint32* rows = static_cast<uint32*>(palloc(sizeof(uint32) * lists));
   for (uint32 first = 0; first < lists; first += kEntriesPerPage) {
     CHECK_FOR_INTERRUPTS();
     Buffer buffer = read_page(file, entry_place(entry->meta, first).block, PageKind::directory,
@@ -53,12 +52,10 @@ void load_heads(IndexFile& file, CachedIndex* entry) {
         reinterpret_cast<const ListEntry*>(payload(BufferGetPage(buffer)));
     for (uint32 i = 0; i < kEntriesPerPage && first + i < lists; i++) {
       heads[first + i] = stored[i].head;
-      rows[first + i] = stored[i].live;
     }
     UnlockReleaseBuffer(buffer);
   }
   entry->heads = heads;
-  entry->rows = rows;
 }
 
 void load_model(IndexFile& file, CachedIndex* entry) {
@@ -74,6 +71,19 @@ void load_model(IndexFile& file, CachedIndex* entry) {
     report_damage(file.relation, meta.model_start, "the model's checksum does not match");
   }
   entry->model = Model::over(meta.shape, floats);
+}
+
+RecentBuffers* make_recent(const IndexFile& file) {
+  // Room for some growth; blocks beyond it are looked up as usual. An index far larger than memory
+  // has few pages to remember.
+  const BlockNumber blocks = static_cast<BlockNumber>(
+      Min(uint64{file.blocks} + file.blocks / 4 + 64, uint64{static_cast<uint32>(NBuffers)} * 4));
+  RecentBuffers* recent = static_cast<RecentBuffers*>(palloc(sizeof(RecentBuffers)));
+  recent->blocks = blocks;
+  recent->uses = 0;
+  recent->buffers = static_cast<Buffer*>(MemoryContextAllocExtended(
+      CurrentMemoryContext, sizeof(Buffer) * Size{blocks}, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+  return recent;
 }
 
 CachedIndex* load(IndexFile& file, const MetaPage& meta) {
@@ -94,6 +104,7 @@ CachedIndex* load(IndexFile& file, const MetaPage& meta) {
   entry->geometry = list_geometry(meta);
   load_model(file, entry);
   load_heads(file, entry);
+  entry->recent = make_recent(file);
   MemoryContextSwitchTo(caller);
 
   MemoryContextSetParent(context, CacheMemoryContext);

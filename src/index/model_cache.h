@@ -21,7 +21,7 @@ struct CachedIndex {
   ListGeometry geometry;
   Model model;
   const BlockNumber* heads;  // first extents of all lists, the special ones included
-  const uint32* rows;        // live rows of each list when the entry was read
+  RecentBuffers* recent;     // for reads by scans
 };
 
 // The up-to-date entry of an index. Reads the meta page; loads the model where it is new.

@@ -124,7 +124,8 @@ void start(IndexScanDesc scan) {
     state->reference = refer_to_cached(cached, state->context);
     state->cached = cached;
   }
-  if (state->reader.slot == nullptr) begin_heap_reader(&state->reader, scan);
+  state->file.recent = cached->recent;
+  if (state->reader.scan == nullptr) begin_heap_reader(&state->reader, scan);
 
   MemoryContextSwitchTo(state->query_context);
   const ScanKey key = scan->orderByData;
@@ -136,7 +137,8 @@ void start(IndexScanDesc scan) {
   if (query == nullptr || !orders_rows(cached->model.shape.metric, query)) {
     start_walk(state, 0);
   } else {
-    begin_search(&state->search, scan, &state->reader, cached, query, state->query_context);
+    begin_search(&state->search, scan, state->file, &state->reader, cached, query,
+                 state->query_context);
     state->phase = Phase::ordered;
   }
   MemoryContextSwitchTo(caller);

@@ -46,7 +46,7 @@ void order_lists(Search* search, uint32 count) {
 }
 
 // Scores the blocks of one opened list into the collector.
-void scan_list(Search* search, uint32 number, Collector* collector) {
+void scan_list(Search* search, uint32 number, BlockNumber after, Collector* collector) {
   const CachedIndex* cached = search->cached;
   const OpenList& open = search->open[number];
   const BlockLayout& layout = cached->geometry.coded;
@@ -56,7 +56,7 @@ void scan_list(Search* search, uint32 number, Collector* collector) {
   params.base = search->tables.base;
   params.list_score = search->list_scores[open.list];
   last_scan.code_pages += for_each_block(
-      search->file, cached->heads[open.list], open.list, layout, search->carry,
+      search->file, cached->heads[open.list], open.list, layout, search->carry, after,
       [&](const BlockView& block) {
         const uint32 used = block.header()->used;
         if (used == 0) return;
@@ -109,9 +109,11 @@ void collect(Search* search, uint32 first, uint32 end) {
   Collector collector(search->room, search->keep);
   last_scan.passes++;
   for (uint32 i = first; i < end; i++) {
-    if (!search->open[i].done) scan_list(search, i, &collector);
+    if (search->open[i].done) continue;
+    const BlockNumber after =
+        i + 1 < end ? search->cached->heads[search->open[i + 1].list] : InvalidBlockNumber;
+    scan_list(search, i, after, &collector);
   }
-  collector.finish();
   for (uint32 i = first; i < end; i++) {
     OpenList* open = &search->open[i];
     if (open->done) continue;
@@ -167,12 +169,12 @@ void collect_uncodable(Search* search) {
   // Memory cannot be had under a page's lock: count, then fill.
   uint32 rows = 0;
   for_each_block(search->file, cached->heads[list], list, layout, search->carry,
-                 [&](const BlockView& block) { rows += __builtin_popcount(block.header()->used); });
+                 InvalidBlockNumber, [&](const BlockView& block) { rows += __builtin_popcount(block.header()->used); });
   if (rows == 0) return;
   uint64* tids = static_cast<uint64*>(allocate(search, sizeof(uint64) * rows));
   uint32 count = 0;
   for_each_block(search->file, cached->heads[list], list, layout, search->carry,
-                 [&](const BlockView& block) {
+                 InvalidBlockNumber, [&](const BlockView& block) {
                    for (uint32 used = block.header()->used; used != 0 && count < rows;
                         used &= used - 1) {
                      tids[count++] = pack_tid(block.tids()[__builtin_ctz(used)]);
@@ -266,14 +268,14 @@ static CodedRow pop_pending(Search* search) {
   return row;
 }
 
-void begin_search(Search* search, IndexScanDesc scan, HeapReader* reader, CachedIndex* cached,
-                  const Vector* query, MemoryContext context) {
+void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, HeapReader* reader,
+                  CachedIndex* cached, const Vector* query, MemoryContext context) {
   memset(search, 0, sizeof(*search));
   const ModelShape& shape = cached->model.shape;
   search->scan = scan;
   search->reader = reader;
   search->context = context;
-  search->file = open_file(scan->indexRelation);
+  search->file = file;
   search->cached = cached;
   search->metric = shape.metric;
   search->target_recall = settings.target_recall >= 0

@@ -18,9 +18,10 @@ namespace avq {
 struct HeapReader {
   IndexScanDesc scan;
   MemoryContext context;  // the scan's
-  IndexInfo* info;
-  EState* estate;  // for index expressions; made when first needed
-  TupleTableSlot* slot;
+  TupleTableSlot* slot;   // null until needed
+  AttrNumber attribute;   // of the indexed column; 0: an expression
+  IndexInfo* info;        // for an expression
+  EState* estate;
 };
 void begin_heap_reader(HeapReader* reader, IndexScanDesc scan);
 void end_heap_reader(HeapReader* reader);
@@ -70,8 +71,8 @@ struct Search {
 };
 
 // `query` stays the caller's and must outlive the search. Errors: wrong dimensions.
-void begin_search(Search* search, IndexScanDesc scan, HeapReader* reader, CachedIndex* cached,
-                  const Vector* query, MemoryContext context);
+void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, HeapReader* reader,
+                  CachedIndex* cached, const Vector* query, MemoryContext context);
 
 // The next row, or false when all lists that may be opened are exhausted. Rows with an undefined
 // distance or a NULL vector are not the search's business.

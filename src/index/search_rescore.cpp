@@ -4,11 +4,9 @@
 namespace avq {
 
 void begin_heap_reader(HeapReader* reader, IndexScanDesc scan) {
+  memset(reader, 0, sizeof(*reader));
   reader->scan = scan;
   reader->context = CurrentMemoryContext;
-  reader->info = BuildIndexInfo(scan->indexRelation);
-  reader->slot = table_slot_create(scan->heapRelation, nullptr);
-  reader->estate = nullptr;
 }
 
 void end_heap_reader(HeapReader* reader) {
@@ -20,8 +18,23 @@ void end_heap_reader(HeapReader* reader) {
 
 namespace {
 
+// Most scans of few rows never get here: what it takes is made when first needed.
+void prepare_reader(HeapReader* reader) {
+  if (reader->slot != nullptr) return;
+  MemoryContext caller = MemoryContextSwitchTo(reader->context);
+  Relation index = reader->scan->indexRelation;
+  reader->attribute = index->rd_index->indkey.values[0];
+  if (reader->attribute == 0) {
+    reader->info = BuildIndexInfo(index);
+    reader->estate = CreateExecutorState();
+  }
+  reader->slot = table_slot_create(reader->scan->heapRelation, nullptr);
+  MemoryContextSwitchTo(caller);
+}
+
 // The indexed value of the visible row version at `tid`. False if there is none.
 bool read_indexed_value(HeapReader* reader, ItemPointer tid, Datum* value) {
+  prepare_reader(reader);
   IndexScanDesc scan = reader->scan;
   bool call_again = false, all_dead = false;
   last_scan.heap_fetches++;
@@ -30,15 +43,9 @@ bool read_indexed_value(HeapReader* reader, ItemPointer tid, Datum* value) {
     return false;
   }
   bool null;
-  const AttrNumber attribute = reader->info->ii_IndexAttrNumbers[0];
-  if (attribute > 0) {
-    *value = slot_getattr(reader->slot, attribute, &null);
+  if (reader->attribute != 0) {
+    *value = slot_getattr(reader->slot, reader->attribute, &null);
     return !null;
-  }
-  if (reader->estate == nullptr) {
-    MemoryContext caller = MemoryContextSwitchTo(reader->context);
-    reader->estate = CreateExecutorState();
-    MemoryContextSwitchTo(caller);
   }
   GetPerTupleExprContext(reader->estate)->ecxt_scantuple = reader->slot;
   Datum values[INDEX_MAX_KEYS];

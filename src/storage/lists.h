@@ -50,10 +50,11 @@ struct BlockView {
 // Calls visit(const BlockView&) for every block of the list whose first extent is `head`, in
 // physical order: each page is pinned and share-locked once, one at a time, and a block is visited
 // under the lock of the page it ends on. `carry` has room for one block. The visitor must not
-// lock anything and must not raise an error. Returns the number of pages read.
+// lock anything and must not raise an error. `after` is a page that the caller will want next, or
+// invalid: it and the list's own next pages are prefetched. Returns the number of pages read.
 template <class Visit>
 uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const BlockLayout& layout,
-                      char* carry, Visit&& visit) {
+                      char* carry, BlockNumber after, Visit&& visit) {
   uint32 pages_read = 0;
   BlockNumber extent = head;
   while (extent != InvalidBlockNumber) {
@@ -68,6 +69,11 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
         pages = info->extent_pages;
         next = info->next;
       }
+      const BlockNumber following = i + 1 < pages               ? extent + i + 1
+                                    : next != InvalidBlockNumber ? next
+                                                                 : after;
+      const char* ahead = probable_page(file, following);
+      if (ahead != nullptr) prefetch_bytes(ahead, kPayloadStart + sizeof(BlockHeader));
       const char* at = payload(BufferGetPage(buffer));
       uint32 left = kPayload;
       if (carried > 0) {
@@ -82,6 +88,12 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
         }
       }
       while (left >= layout.bytes) {
+        // As much of the next page as of this one is used meanwhile: scales and codes, since TIDs and
+        // copy addresses are looked at for few rows.
+        if (ahead != nullptr) {
+          prefetch_bytes(ahead + (BLCKSZ - left), layout.tids);
+          prefetch_bytes(ahead + (BLCKSZ - left) + layout.codes, layout.bytes - layout.codes);
+        }
         visit(BlockView{at, &layout});
         at += layout.bytes;
         left -= layout.bytes;

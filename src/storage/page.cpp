@@ -42,9 +42,24 @@ static void check_block_number(IndexFile& file, BlockNumber block) {
   }
 }
 
+// Pins a block, by the hint where there is a good one.
+static Buffer pin_block(IndexFile& file, BlockNumber block) {
+  RecentBuffers* recent = file.recent;
+  if (recent == nullptr || block >= recent->blocks) return ReadBuffer(file.relation, block);
+  Buffer* hint = &recent->buffers[block];
+  // Every now and then the long way: it counts the page as used, so that it stays in memory.
+  constexpr uint32 kLongWayEvery = 16;
+  if (*hint != InvalidBuffer && ++recent->uses % kLongWayEvery != 0 &&
+      read_recent_buffer(file.relation, block, *hint)) {
+    return *hint;
+  }
+  *hint = ReadBuffer(file.relation, block);
+  return *hint;
+}
+
 Buffer read_page(IndexFile& file, BlockNumber block, PageKind kind, int lock_mode) {
   check_block_number(file, block);
-  Buffer buffer = ReadBuffer(file.relation, block);
+  Buffer buffer = pin_block(file, block);
   LockBuffer(buffer, lock_mode);
   check_page(file.relation, block, BufferGetPage(buffer), kind);
   return buffer;

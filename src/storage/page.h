@@ -8,14 +8,36 @@
 
 namespace avq {
 
+// In which buffer a backend last found each block: a hint, checked before use, that spares the
+// buffer table's hash, lock and cache misses, and tells where to prefetch from.
+struct RecentBuffers {
+  BlockNumber blocks;  // covered
+  uint32 uses;
+  Buffer* buffers;  // InvalidBuffer: unknown
+};
+
 // An open index and the number of its blocks when last asked: trivially destructible.
 struct IndexFile {
   Relation relation;
   BlockNumber blocks;
+  RecentBuffers* recent;  // or null
 };
 
-inline IndexFile open_file(Relation relation) {
-  return {relation, RelationGetNumberOfBlocks(relation)};
+inline IndexFile open_file(Relation relation, RecentBuffers* recent = nullptr) {
+  return {relation, RelationGetNumberOfBlocks(relation), recent};
+}
+
+// Where the block's page probably lies in memory, or null. Only for prefetching: it may hold
+// something else by now.
+inline const char* probable_page(const IndexFile& file, BlockNumber block) {
+  if (file.recent == nullptr || block >= file.recent->blocks) return nullptr;
+  const Buffer buffer = file.recent->buffers[block];
+  return buffer > 0 ? static_cast<const char*>(BufferGetBlock(buffer)) : nullptr;
+}
+
+inline void prefetch_bytes(const char* from, Size length) {
+  constexpr Size kCacheLine = 64;
+  for (Size at = 0; at < length; at += kCacheLine) __builtin_prefetch(from + at, 0, 2);
 }
 
 [[noreturn]] void report_damage(Relation index, BlockNumber block, const char* what);
