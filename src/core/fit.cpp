@@ -18,16 +18,21 @@ namespace {
 constexpr float kScaleEta = 50;  // of the per-row scale; flat between 20 and 100
 constexpr double kWorthwhileGain = 1.1;  // of rotation
 
+// Whether the sample may choose the anisotropy of the codes.
+bool eta_is_free(const TrainingOptions& options) noexcept {
+  return options.eta <= 0 && options.anisotropic_threshold <= 0 && options.row_scale;
+}
+
 // Figures: docs/codec_study.md. With a scale per row the anisotropy is mostly spent; it still
-// pays where a code covers one or two dimensions.
-float choose_eta(const TrainingOptions& options, uint32_t dims_per_subspace) {
+// pays a little where a code covers one or two dimensions.
+float usual_eta(const TrainingOptions& options, uint32_t dims_per_subspace) {
   if (options.anisotropic_threshold > 0) {
     return eta_from_threshold(options.anisotropic_threshold, options.dims);
   }
   if (options.eta > 0) return std::max(1.0f, options.eta);
   if (options.metric == Metric::l2) return 1;
   if (!options.row_scale) return 4;
-  return dims_per_subspace <= 2 ? 2 : 1;
+  return dims_per_subspace <= 2 ? 1.5f : 1;
 }
 
 // The parts of a model that is being made; Model's own view is read-only.
@@ -84,6 +89,37 @@ float simulate_error_scale(const Model& model) {
   return static_cast<float>(std::sqrt(squares / static_cast<double>(rows)));
 }
 
+// Measures kappa and, where the user left it open, takes the anisotropy that makes it least: the
+// codebooks are the same for all of them.
+void calibrate_error(const TrainingOptions& options, const Sample& sample, const ListSet& lists,
+                     const SampleQueries& queries, TrainedModel& model) {
+  constexpr size_t kEnough = 500;  // candidates
+  ModelShape& shape = model.shape;
+  const auto measure = [&](size_t query_count) {
+    ExactTop top = queries.top;
+    top.queries = std::min(top.queries, query_count);
+    return measure_error_scale(model.view(), sample, queries.vectors.data(), top,
+                               lists.list_of.data());
+  };
+  const bool enough = queries.top.rows.size() >= kEnough;
+  if (enough && eta_is_free(options)) {
+    constexpr size_t kQueries = 60;
+    float best_eta = shape.eta, least = std::numeric_limits<float>::max();
+    for (const float eta : {1.0f, 1.5f, 2.0f}) {
+      shape.eta = eta;
+      const float error = measure(kQueries);
+      if (!(error < least)) continue;
+      least = error;
+      best_eta = eta;
+    }
+    shape.eta = best_eta;
+  }
+  shape.error_scale = measure(queries.top.queries);
+  if (!enough || !(shape.error_scale > 0)) {
+    shape.error_scale = std::max(shape.error_scale, simulate_error_scale(model.view()));
+  }
+}
+
 }  // namespace
 
 ModelShape make_shape(const TrainingOptions& options) {
@@ -99,7 +135,7 @@ ModelShape make_shape(const TrainingOptions& options) {
   shape.subspaces = (options.dims + shape.dims_per_subspace - 1) / shape.dims_per_subspace;
   shape.metric = options.metric;
   shape.row_scale = options.row_scale ? 1 : 0;
-  shape.eta = choose_eta(options, shape.dims_per_subspace);
+  shape.eta = usual_eta(options, shape.dims_per_subspace);
   shape.eta_scale = kScaleEta;
   shape.soar_lambda = std::max(0.0f, options.soar_lambda);
   shape.seed = options.seed;
@@ -182,12 +218,7 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
   make_finite(model.floats);
   model.seconds.codebooks = watch.lap();
 
-  shape.error_scale = measure_error_scale(model.view(), sample, queries.vectors.data(),
-                                          queries.top, lists.list_of.data());
-  constexpr size_t kEnough = 500;  // candidates for a measured error
-  if (queries.top.rows.size() < kEnough || !(shape.error_scale > 0)) {
-    shape.error_scale = std::max(shape.error_scale, simulate_error_scale(model.view()));
-  }
+  calibrate_error(options, sample, lists, queries, model);
   if (!std::isfinite(shape.error_scale)) shape.error_scale = std::numeric_limits<float>::max();
   model.seconds.calibration = watch.lap();
   return model;

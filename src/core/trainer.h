@@ -15,7 +15,8 @@ struct TrainingOptions {
   uint32_t dims = 0;
   uint32_t lists = 1;               // wanted; fewer are made when the sample has fewer distinct rows
   uint32_t dims_per_subspace = 0;   // 0 = auto_dims_per_subspace
-  float eta = 0;                    // anisotropy; 0 = auto
+  float eta = 0;                    // anisotropy; 0 = auto: with row_scale 1, 1.5 or 2, whichever
+                                    // gives the sample's best rows the least error, else 4
   float anisotropic_threshold = 0;  // T relative to unit norm; 0 = unset; overrides eta
   bool row_scale = true;
   int rotate = -1;                  // 0 off, 1 on, -1 auto (when dimensions are unequal in variance)
