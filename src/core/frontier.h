@@ -122,4 +122,38 @@ class Collector {
   Place worst_ = {-std::numeric_limits<float>::infinity(), std::numeric_limits<uint64_t>::max()};
 };
 
+// Moves the `count` numbers with the largest scores (ties: the lower number) to the front of
+// `numbers`, in no order. numbers: a permutation of any `total` indices into scores, all finite.
+// One pass into bins between the extremes leaves one bin to be ordered: several times as fast as a
+// selection by comparisons, which the branch predictor cannot follow. scratch: `total` numbers.
+inline void select_best(const float* scores, uint32_t* numbers, uint32_t total, uint32_t count,
+                        uint32_t* scratch) noexcept {
+  constexpr uint32_t kBins = 512;
+  if (count == 0 || count >= total) return;
+  float least = scores[numbers[0]], most = least;
+  for (uint32_t i = 1; i < total; i++) {
+    least = std::min(least, scores[numbers[i]]);
+    most = std::max(most, scores[numbers[i]]);
+  }
+  const float width = most > least ? (kBins - 1) / (most - least) : 0;
+  const auto bin_of = [&](uint32_t number) {  // better scores in lower bins
+    return std::min(static_cast<uint32_t>((most - scores[number]) * width), kBins - 1);
+  };
+  uint32_t sizes[kBins] = {};
+  for (uint32_t i = 0; i < total; i++) sizes[bin_of(numbers[i])]++;
+  uint32_t last = 0, before_last = 0;  // the bin in which the count is reached
+  while (before_last + sizes[last] < count) before_last += sizes[last++];
+  uint32_t front = 0, middle = before_last, back = before_last + sizes[last];
+  for (uint32_t i = 0; i < total; i++) {
+    const uint32_t bin = bin_of(numbers[i]);
+    uint32_t& place = bin < last ? front : bin == last ? middle : back;
+    scratch[place++] = numbers[i];
+  }
+  std::nth_element(scratch + before_last, scratch + count - 1,
+                   scratch + before_last + sizes[last], [scores](uint32_t a, uint32_t b) {
+                     return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
+                   });
+  std::copy(scratch, scratch + total, numbers);
+}
+
 }  // namespace avq

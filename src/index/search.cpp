@@ -8,6 +8,7 @@ namespace avq {
 namespace {
 
 constexpr uint32 kFirstKeep = 512;
+constexpr uint32 kPagesAhead = 4;  // lists whose first pages are sought while one is scanned
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // The least distance of a row whose score, by its code's bound, is at most `score`.
@@ -30,19 +31,22 @@ void* allocate(Search* search, Size bytes) {
   return MemoryContextAllocHuge(search->context, bytes);
 }
 
-// Makes the `count` lists with the best routes the head of `order`, in order.
+// Makes the `count` lists with the best routes the head of `order`; the very best come first, so
+// that the collector's threshold is high from the start, the others as they lie in the file.
 void order_lists(Search* search, uint32 count) {
-  if (count <= search->ordered) return;
-  // Mostly one call; a scan that asks again is likely to ask once more.
+  constexpr uint32 kBestFirst = 4;
   const uint32 lists = search->cached->model.shape.lists;
-  count = search->ordered == 0 ? count : lists;
+  const uint32 done = search->opened;
   const float* routes = search->routes;
   const auto better = [routes](uint32 a, uint32 b) {
     return routes[a] > routes[b] || (routes[a] == routes[b] && a < b);
   };
-  uint32* from = search->order + search->ordered;
-  std::partial_sort(from, search->order + count, search->order + lists, better);
-  search->ordered = count;
+  uint32* from = search->order + done;
+  uint32* end = search->order + count;
+  select_best(routes, from, lists - done, count - done, search->order_scratch);
+  const uint32 best = Min(kBestFirst, count - done);
+  std::partial_sort(from, from + best, end, better);
+  std::sort(from + best, end);
 }
 
 // Scores the blocks of one opened list into the collector.
@@ -109,6 +113,9 @@ void collect(Search* search, uint32 first, uint32 end) {
   Collector collector(search->room, search->keep);
   last_scan.passes++;
   for (uint32 i = first; i < end; i++) {
+    if (i + kPagesAhead < end) {
+      prefetch_page(search->file, search->cached->heads[search->open[i + kPagesAhead].list]);
+    }
     if (search->open[i].done) continue;
     const BlockNumber after =
         i + 1 < end ? search->cached->heads[search->open[i + 1].list] : InvalidBlockNumber;
@@ -220,7 +227,8 @@ void begin_query(Search* search, const Vector* query) {
   search->lut = static_cast<uint8*>(allocate(search, Size{shape.subspaces} * kCodewords));
   search->list_scores = static_cast<float*>(allocate(search, sizeof(float) * shape.lists));
   search->routes = static_cast<float*>(allocate(search, sizeof(float) * shape.lists));
-  search->order = static_cast<uint32*>(allocate(search, sizeof(uint32) * shape.lists));
+  search->order = static_cast<uint32*>(allocate(search, sizeof(uint32) * 2 * shape.lists));
+  search->order_scratch = search->order + shape.lists;
   prepare(shape, comparable, prepared);
   route(model, prepared, search->list_scores, search->routes);
   // A fixed rerank depth ranks candidates by their estimates, without optimism.

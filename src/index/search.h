@@ -43,9 +43,9 @@ struct Search {
   uint8* lut;
   float* list_scores;
 
-  uint32* order;   // lists, best route first, as far as `ordered`
+  uint32* order;  // all lists; the first `opened` are open
+  uint32* order_scratch;
   float* routes;
-  uint32 ordered;
   uint32 most_lists;  // that may be opened
   OpenList* open;
   uint32 opened, open_room;
