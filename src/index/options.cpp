@@ -21,6 +21,8 @@ relopt_enum_elt_def rerank_values[] = {{"auto", int(RerankOption::automatic)},
                                        {"half", int(RerankOption::half)},
                                        {"int8", int(RerankOption::int8)},
                                        {"float", int(RerankOption::float4)},
+                                       // how the parser hands on the unquoted word: a type's name
+                                       {"pg_catalog.float8", int(RerankOption::float4)},
                                        {nullptr, 0}};
 const config_enum_entry order_values[] = {{"relaxed", int(OrderOption::relaxed), false},
                                           {"strict", int(OrderOption::strict), false},
