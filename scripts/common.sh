@@ -106,13 +106,19 @@ ensure_packages() {
 
 # PostgreSQL refuses to run as root: sets as_server to the command prefix that steps down.
 choose_server_user() {
-  as_server=()
+  as_server=() # empty for an ordinary user
   server_user=$(id -un)
   if [ "$(id -u)" = 0 ]; then
     server_user=postgres
     id "$server_user" >/dev/null 2>&1 || server_user=nobody
-    command -v runuser >/dev/null || die "runuser (util-linux) is needed to run the server as root"
-    as_server=(runuser -u "$server_user" --)
+    if command -v setpriv >/dev/null; then
+      # Becomes the command, where runuser stays as its parent.
+      as_server=(setpriv "--reuid=$server_user" "--regid=$(id -g "$server_user")" --init-groups --)
+    elif command -v runuser >/dev/null; then
+      as_server=(runuser -u "$server_user" --)
+    else
+      die "setpriv or runuser (util-linux) is needed, for PostgreSQL does not run as root"
+    fi
   fi
 }
 
@@ -197,5 +203,5 @@ start_private_server() {
 }
 
 stop_private_server() {
-  "${as_server[@]}" "$pg_bin/pg_ctl" -D "$work/server/data" -m fast -w stop >/dev/null
+  (cd "$work" && "${as_server[@]}" "$pg_bin/pg_ctl" -D "$work/server/data" -m fast -w stop >/dev/null)
 }

@@ -10,8 +10,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use constant PAGE => 8192;
-# docs/format.md: a page's tail is its last 16 bytes, with the kind at byte 12 and the page id at 14.
-use constant { KIND => PAGE - 4, PAGE_ID => PAGE - 2 };
+# docs/format.md: what a page is stands in 16 bytes behind the standard header, with the kind at
+# byte 12 and the page id at 14; the payload, for the meta page its magic, begins at byte 48.
+use constant { KIND => 24 + 12, PAGE_ID => 24 + 14, PAYLOAD => 48 };
 my %kind = (meta => 1, model => 2, directory => 3, codes => 4, copies => 5);
 
 my $node = avq_node('damage', no_checksums => 1);
@@ -35,9 +36,9 @@ sub overwrite {
 }
 
 my %damage = (
-  meta_magic => sub { overwrite($_[0], 32, "\0\0\0\0") },
-  meta_version => sub { overwrite($_[0], 36, pack('S', 999)) },
-  meta_shape => sub { overwrite($_[0], 64, "\xff\xff\xff\xff") },
+  meta_magic => sub { overwrite($_[0], PAYLOAD, "\0\0\0\0") },
+  meta_version => sub { overwrite($_[0], PAYLOAD + 4, pack('S', 999)) },
+  meta_shape => sub { overwrite($_[0], PAYLOAD + 32, "\xff\xff\xff\xff") },
   meta_zeroed => sub { overwrite($_[0], 0, "\0" x PAGE) },
   cut_to_meta => sub { ${ $_[0] } = substr(${ $_[0] }, 0, PAGE) },
   cut_in_half => sub { ${ $_[0] } = substr(${ $_[0] }, 0, PAGE * int(length(${ $_[0] }) / PAGE / 2)) },
