@@ -8,7 +8,6 @@ namespace avq {
 namespace {
 
 constexpr uint32 kFirstKeep = 512;
-constexpr uint32 kPagesAhead = 4;  // lists whose first pages are sought while one is scanned
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // The least distance of a row whose score, by its code's bound, is at most `score`.
@@ -113,9 +112,6 @@ void collect(Search* search, uint32 first, uint32 end) {
   Collector collector(search->room, search->keep);
   last_scan.passes++;
   for (uint32 i = first; i < end; i++) {
-    if (i + kPagesAhead < end) {
-      prefetch_page(search->file, search->cached->heads[search->open[i + kPagesAhead].list]);
-    }
     if (search->open[i].done) continue;
     const BlockNumber after =
         i + 1 < end ? search->cached->heads[search->open[i + 1].list] : InvalidBlockNumber;

@@ -35,16 +35,6 @@ inline const char* probable_page(const IndexFile& file, BlockNumber block) {
   return buffer > 0 ? static_cast<const char*>(BufferGetBlock(buffer)) : nullptr;
 }
 
-// Brings near what pinning the block and its first touch will need: buffer descriptor and the
-// address translations of both its memory pages.
-inline void prefetch_page(const IndexFile& file, BlockNumber block) {
-  const char* page = probable_page(file, block);
-  if (page == nullptr) return;
-  __builtin_prefetch(GetBufferDescriptor(file.recent->buffers[block] - 1));
-  __builtin_prefetch(page, 0, 2);
-  __builtin_prefetch(page + BLCKSZ / 2, 0, 2);
-}
-
 inline void prefetch_bytes(const char* from, Size length) {
   constexpr Size kCacheLine = 64;
   for (Size at = 0; at < length; at += kCacheLine) __builtin_prefetch(from + at, 0, 2);
