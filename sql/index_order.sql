@@ -37,7 +37,8 @@ BEGIN
 END $$;
 
 -- Builds an index and asks 20 queries: rows of the table, and vectors between the clusters.
-CREATE FUNCTION wrong_answers(opclass text, options text, take int DEFAULT 10) RETURNS bigint
+CREATE FUNCTION wrong_answers(opclass text, options text, take int DEFAULT 10,
+                              size real DEFAULT 1) RETURNS bigint
   LANGUAGE plpgsql AS $$
 DECLARE
   op text := CASE opclass WHEN 'vector_ip_ops' THEN '<#>' WHEN 'vector_l2_ops' THEN '<->'
@@ -50,7 +51,8 @@ BEGIN
   SELECT count(*) FILTER (WHERE best(op, q, take, true) IS DISTINCT FROM best(op, q, take, false))
     INTO wrong
     FROM (SELECT made(i * 97, 20) FROM generate_series(1, 10) i
-          UNION ALL SELECT made(-i, 20) - made(i, 20) FROM generate_series(1, 10) i) x(q);
+          UNION ALL SELECT made(-i, 20) - made(i, 20) FROM generate_series(1, 10) i) x(v),
+      LATERAL (SELECT v * array_fill(size, '{20}')::vector) y(q);
   PERFORM avq_check('tested', heapallindexed => true);
   DROP INDEX tested;
   RETURN wrong;
@@ -92,6 +94,10 @@ SELECT lists, wrong_answers('vector_ip_ops', format('lists = %s', lists)) AS ip,
 SELECT take, wrong_answers('vector_ip_ops', '', take) AS ip,
     wrong_answers('vector_cosine_ops', 'soar_lambda = 1', take) AS cosine
   FROM unnest('{1,100}'::int[]) take;
+
+-- Euclidean distance from queries far nearer to the origin than the rows are
+SELECT take, wrong_answers('vector_l2_ops', '', take, 0.01)
+  FROM unnest('{10,100}'::int[]) take;
 
 SET client_min_messages = warning;
 DROP SCHEMA index_order CASCADE;

@@ -158,15 +158,16 @@ float measure_error_scale(const Model& model, const Sample& sample, const float*
       decode(model, codes.data(), decoded.data());
       // The error of the score without cancellation: <q, r - s d> (l2: <q - c, r - s d>).
       const float* centroid = model.centroids + static_cast<size_t>(list_of[number]) * padded;
-      double error = 0;
+      double error = 0, span = 0;  // span: of what the residual's error is multiplied by
       for (size_t j = 0; j < padded; ++j) {
         const double from = shape.metric == Metric::l2
                                 ? static_cast<double>(query[j]) - centroid[j]
                                 : static_cast<double>(query[j]);
         const double residual = static_cast<double>(row[j]) - centroid[j];
+        span += from * from;
         error += from * (residual - static_cast<double>(encoded.scale) * decoded[j]);
       }
-      const double relative = error / (encoded.scale * query_norm);
+      const double relative = error / (encoded.scale * std::sqrt(span));
       if (!std::isfinite(relative)) continue;
       squares += relative * relative;
       count += 1;

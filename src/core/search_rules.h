@@ -30,7 +30,7 @@ inline float bound_width(double target_recall) noexcept {
 // Lists to have opened before the `row`-th row (from 1) is returned.
 inline uint32_t lists_to_probe(double target_recall, uint32_t lists, uint64_t row) noexcept {
   static constexpr double kShare[][2] = {{0.5, 0.005}, {0.8, 0.025}, {0.9, 0.05},
-                                         {0.95, 0.1},  {0.98, 0.2},  {0.99, 0.3},
+                                         {0.95, 0.12}, {0.98, 0.2},  {0.99, 0.3},
                                          {0.995, 0.4}, {0.999, 0.7}, {1.0, 1.0}};
   if (target_recall >= 1) return lists;
   // Deeper rows lie in more lists; steps of doubling, so that lists are opened in few passes.

@@ -65,8 +65,9 @@ void register_index_options() {
   add_enum_reloption(avq_relopt_kind, "rotate", "Random rotation before coding", rotate_values,
                      kDefaults.rotate, "Valid values are \"auto\", \"on\" and \"off\".", lock);
   add_real_reloption(avq_relopt_kind, "soar_lambda",
-                     "Above 0: every row's code is spilled into a second list (SOAR)",
-                     kDefaults.soar_lambda, 0, 10, lock);
+                     "Above 0: every row's code is spilled into a second list (SOAR); -1 = if the "
+                     "build's sample shows that it pays",
+                     kDefaults.soar_lambda, -1, 10, lock);
   add_enum_reloption(avq_relopt_kind, "rerank", "The copy that candidates are rescored from",
                      rerank_values, kDefaults.rerank,
                      "Valid values are \"auto\", \"half\", \"int8\", \"float\" and \"heap\".", lock);
@@ -130,6 +131,10 @@ bytea* parse_index_options(Datum reloptions, bool validate) {
     if (options->anisotropy != 0 && options->anisotropy < 1) {
       ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                       errmsg("anisotropy must be 0 (auto) or at least 1")));
+    }
+    if (options->soar_lambda < 0 && options->soar_lambda != -1) {
+      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                      errmsg("soar_lambda must be -1 (auto) or between 0 and 10")));
     }
     if (options->anisotropic_threshold < 0 && options->anisotropic_threshold != -1) {
       ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

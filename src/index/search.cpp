@@ -48,6 +48,20 @@ void order_lists(Search* search, uint32 count) {
   std::sort(from + best, end);
 }
 
+// The part of the scores of a list's rows that their scales multiply. For l2 the error of a code
+// enters as <q - c, r - s d>: its bound is as wide as the query is far from the centroid.
+float list_base(const Search* search, uint32 list) {
+  const QueryTables& tables = search->tables;
+  if (search->metric != Metric::l2) return tables.base;
+  const Model& model = search->cached->model;
+  const uint32 padded = model.shape.padded_dims();
+  const float distance =
+      std::sqrt(l2_squared(search->prepared, model.centroids + Size{list} * padded, padded));
+  const double width =
+      search->bound_width * model.shape.error_scale / std::sqrt(double(model.shape.dims));
+  return static_cast<float>(tables.base + width * (double(distance) - search->query_norm));
+}
+
 // Scores the blocks of one opened list into the collector.
 void scan_list(Search* search, uint32 number, BlockNumber after, Collector* collector) {
   const CachedIndex* cached = search->cached;
@@ -56,7 +70,7 @@ void scan_list(Search* search, uint32 number, BlockNumber after, Collector* coll
   ScanParams params;
   params.lut = search->lut;
   params.step = search->tables.step;
-  params.base = search->tables.base;
+  params.base = list_base(search, open.list);
   params.list_score = search->list_scores[open.list];
   last_scan.code_pages += for_each_block(
       search->file, cached->heads[open.list], open.list, layout, search->carry, after,
@@ -220,6 +234,7 @@ void begin_query(Search* search, const Vector* query) {
   search->query_norm = std::sqrt(norm_squared(comparable, shape.dims));
 
   float* prepared = static_cast<float*>(allocate(search, sizeof(float) * shape.padded_dims()));
+  search->prepared = prepared;
   search->lut = static_cast<uint8*>(allocate(search, Size{shape.subspaces} * kCodewords));
   search->list_scores = static_cast<float*>(allocate(search, sizeof(float) * shape.lists));
   search->routes = static_cast<float*>(allocate(search, sizeof(float) * shape.lists));
@@ -229,6 +244,7 @@ void begin_query(Search* search, const Vector* query) {
   route(model, prepared, search->list_scores, search->routes);
   // A fixed rerank depth ranks candidates by their estimates, without optimism.
   const float width = settings.rerank_depth > 0 ? 0 : bound_width(search->target_recall);
+  search->bound_width = width;
   search->tables = build_tables(model, prepared, width, search->lut);
   for (uint32 i = 0; i < shape.lists; i++) search->order[i] = i;
 }
