@@ -138,6 +138,11 @@ void check_slot(Check* check, BlockNumber near, uint32 list, const SlotSeen& slo
         damaged(check, near, "a row with an impossible copy address");
       }
       if (slot.owns == slot.spilled) damaged(check, near, "a row that does not own its copy");
+      // Rows inserted meanwhile may have copies behind the blocks that were counted at first.
+      if (place.run >= check->blocks &&
+          place.run + copies.run_pages > RelationGetNumberOfBlocks(check->file.relation)) {
+        damaged(check, near, "a copy address beyond the end of the index");
+      }
       if (place.run < check->blocks) {
         Buffer buffer = read_page(check->file, place.run, PageKind::copies, BUFFER_LOCK_SHARE);
         const PageInfo info = *page_info(BufferGetPage(buffer));
