@@ -11,6 +11,7 @@
 namespace avq {
 
 using Floats4 = float __attribute__((vector_size(16)));
+using Bits4 = uint32_t __attribute__((vector_size(16)));
 using Words4 = int32_t __attribute__((vector_size(16)));
 
 inline Floats4 load4(const float* at) noexcept {

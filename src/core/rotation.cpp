@@ -19,21 +19,21 @@ void scale_with_random_signs(uint64_t seed, uint64_t stream, float factor, float
   for (size_t base = 0; base < count; base += 128) {
     const uint64_t key = seed ^ mix64(stream << 32 | base / 128);
     const uint64_t low = mix64(key), high = mix64(low);
-    Words4 words = {static_cast<int32_t>(low), static_cast<int32_t>(low >> 32),
-                    static_cast<int32_t>(high), static_cast<int32_t>(high >> 32)};
+    Bits4 words = {static_cast<uint32_t>(low), static_cast<uint32_t>(low >> 32),
+                   static_cast<uint32_t>(high), static_cast<uint32_t>(high >> 32)};
     const Floats4 factors = fill4(factor);
     const size_t end = count - base < 128 ? count - base : 128;
     size_t i = 0;
     for (; i + 4 <= end; i += 4, words += words) {
-      Words4 flip;
+      Bits4 flip;
       std::memcpy(&flip, &factors, sizeof(flip));
-      flip ^= words & INT32_MIN;
+      flip ^= words & 0x80000000u;
       Floats4 signed_factors;
       std::memcpy(&signed_factors, &flip, sizeof(flip));
       store4(x + base + i, load4(x + base + i) * signed_factors);
     }
     for (size_t lane = 0; i + lane < end; ++lane) {
-      x[base + i + lane] *= words[lane] < 0 ? -factor : factor;
+      x[base + i + lane] *= (words[lane] >> 31) != 0 ? -factor : factor;
     }
   }
 }
