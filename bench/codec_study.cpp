@@ -34,10 +34,12 @@ struct TestSet {
   ExactTop top;  // depth 100
 };
 
-TestSet load(const std::string& directory, const std::string& name, Metric metric,
-             size_t queries) {
-  TestSet set{name, metric, read_vectors(directory + "/" + name + ".base.npy"),
-              read_vectors(directory + "/" + name + ".query.npy"), {}};
+TestSet load(const std::string& directory, const std::string& name, Metric metric, size_t queries) {
+  TestSet set{name,
+              metric,
+              read_vectors(directory + "/" + name + ".base.npy"),
+              read_vectors(directory + "/" + name + ".query.npy"),
+              {}};
   set.queries.rows = std::min(set.queries.rows, queries);
   if (metric == Metric::l2) {
     const Sample rows(metric, set.base.values.data(), set.base.rows, set.base.columns, nullptr);
@@ -49,8 +51,7 @@ TestSet load(const std::string& directory, const std::string& name, Metric metri
   set.top.queries = set.queries.rows;
   set.top.depth = answers.columns;
   set.top.rows.assign(answers.values.begin(),
-                      answers.values.begin() +
-                          static_cast<long>(set.top.queries * set.top.depth));
+                      answers.values.begin() + static_cast<long>(set.top.queries * set.top.depth));
   return set;
 }
 
@@ -61,7 +62,7 @@ const char* metric_name(Metric metric) {
 // --- codes --------------------------------------------------------------------------------------
 
 struct CodeQuality {
-  double recall;            // 10 in the first 10 by estimate
+  double recall;              // 10 in the first 10 by estimate
   size_t rerank95, rerank99;  // rows to rerank for that share of the best 10
   double encode_us;
 };
@@ -114,7 +115,7 @@ CodeQuality judge_codes(const TestSet& set, const TrainedModel& trained, const L
 struct CodeVariant {
   const char* name;
   bool row_scale;
-  float eta;        // 0: from T
+  float eta;  // 0: from T
   int joint;
 };
 
@@ -133,12 +134,14 @@ void study_codes(const TestSet& set, const ListSet& lists, const SampleQueries& 
       {"scale, joint, T = .2", true, 0, 1},
   };
   for (const uint32_t width : widths) {
-    std::printf("\n**%s, %s, %u dims a code** (%zu rows, %zu queries, %zu lists; rotation gain"
-                " %.2f)\n\n",
-                set.name.c_str(), metric_name(set.metric), width, set.base.rows, set.queries.rows,
-                lists.count, rotation_gain(sample, lists));
-    std::printf("| codes | recall 10@10 | rerank .95 | rerank .99 | rotated: 10@10 | .95 | .99 |"
-                " kappa | encode us |\n|---|---|---|---|---|---|---|---|---|\n");
+    std::printf(
+        "\n**%s, %s, %u dims a code** (%zu rows, %zu queries, %zu lists; rotation gain"
+        " %.2f)\n\n",
+        set.name.c_str(), metric_name(set.metric), width, set.base.rows, set.queries.rows,
+        lists.count, rotation_gain(sample, lists));
+    std::printf(
+        "| codes | recall 10@10 | rerank .95 | rerank .99 | rotated: 10@10 | .95 | .99 |"
+        " kappa | encode us |\n|---|---|---|---|---|---|---|---|---|\n");
     for (const CodeVariant& variant : variants) {
       std::printf("| %s |", variant.name);
       float kappa = 0;
@@ -172,8 +175,8 @@ void print_costs(const std::vector<RoutingCost>& costs) {
   for (const RoutingCost& cost : costs) std::printf(" %.2f |", 100 * cost.rows);
 }
 
-void study_variant(const char* name, const TestSet& set, const Sample& sample,
-                   const ListSet& lists, const SampleQueries& rows_as_queries, bool soar) {
+void study_variant(const char* name, const TestSet& set, const Sample& sample, const ListSet& lists,
+                   const SampleQueries& rows_as_queries, bool soar) {
   const std::vector<double> targets = {.90, .95, .99};
   RoutingLists view = lists.view(sample);
   std::vector<uint32_t> sizes = lists.sizes, second;
@@ -186,8 +189,8 @@ void study_variant(const char* name, const TestSet& set, const Sample& sample,
   }
   for (const float sigma : {0.0f, 0.5f, 1.0f, 2.0f}) {
     std::printf("| %s%s | %.1f |", name, soar ? " + SOAR" : "", sigma);
-    print_costs(routing_cost(view, sigma, set.queries.values.data(), set.top, 10, targets,
-                             nullptr));
+    print_costs(
+        routing_cost(view, sigma, set.queries.values.data(), set.top, 10, targets, nullptr));
     print_costs(routing_cost(view, sigma, rows_as_queries.vectors.data(), rows_as_queries.top, 10,
                              targets, nullptr));
     std::printf("\n");
@@ -212,8 +215,9 @@ void study_routing(const TestSet& set, const Sample& sample, const ListSet& plai
                    const SampleQueries& queries) {
   std::printf("\n**%s, %s: %% of codes scanned for list recall@10** (%zu lists)\n\n",
               set.name.c_str(), metric_name(set.metric), plain.count);
-  std::printf("| centroids | route_sigma | .90 | .95 | .99 | rows as queries: .90 | .95 | .99 |\n"
-              "|---|---|---|---|---|---|---|---|\n");
+  std::printf(
+      "| centroids | route_sigma | .90 | .95 | .99 | rows as queries: .90 | .95 | .99 |\n"
+      "|---|---|---|---|---|---|---|---|\n");
   const char* own = set.metric == Metric::cosine ? "spherical" : "L2";
   study_variant(own, set, sample, plain, queries, false);
   study_variant(own, set, sample, plain, queries, true);
@@ -227,11 +231,13 @@ void study_routing(const TestSet& set, const Sample& sample, const ListSet& plai
 }
 
 void print_chosen(const TestSet& set, const Sample& sample, const ListSet& chosen) {
-  std::printf("\n**%s, %s: the default model** (%zu lists, the largest of %u rows, route_sigma %.1f,"
-              " SOAR would be %s; without it, %% of lists / %% of rows)\n\n| list recall | .90 | .95 | .99 |\n|---|---|---|---|\n",
-              set.name.c_str(), metric_name(set.metric), chosen.count,
-              *std::max_element(chosen.sizes.begin(), chosen.sizes.end()), chosen.route_sigma,
-              chosen.soar_lambda > 0 ? "on" : "off");
+  std::printf(
+      "\n**%s, %s: the default model** (%zu lists, the largest of %u rows, route_sigma %.1f,"
+      " SOAR would be %s; without it, %% of lists / %% of rows)\n\n| list recall | .90 | .95 | .99 "
+      "|\n|---|---|---|---|\n",
+      set.name.c_str(), metric_name(set.metric), chosen.count,
+      *std::max_element(chosen.sizes.begin(), chosen.sizes.end()), chosen.route_sigma,
+      chosen.soar_lambda > 0 ? "on" : "off");
   for (const size_t depth : {1, 10, 100}) {
     std::printf("| @%zu |", depth);
     for (const RoutingCost& cost :
@@ -245,8 +251,7 @@ void print_chosen(const TestSet& set, const Sample& sample, const ListSet& chose
 }
 
 void study(const TestSet& set, bool codes, bool routing) {
-  const Sample sample(set.metric, set.base.values.data(), set.base.rows, set.base.columns,
-                      nullptr);
+  const Sample sample(set.metric, set.base.values.data(), set.base.rows, set.base.columns, nullptr);
   const SampleQueries queries = sample_queries(sample);
   const auto wanted = static_cast<uint32_t>(2 * std::sqrt(static_cast<double>(set.base.rows)));
   if (routing) {
@@ -294,7 +299,8 @@ int run(int count, char** arguments) {
     study(load(arguments[1], argument.substr(0, colon),
                metric == "cos"  ? Metric::cosine
                : metric == "l2" ? Metric::l2
-                                : Metric::inner_product, queries),
+                                : Metric::inner_product,
+               queries),
           codes, routing);
   }
   return 0;

@@ -79,10 +79,10 @@ inline bool interrupt_pending() noexcept { return QueryCancelPending || ProcDieP
 
 }  // namespace avq::bridge
 
-#define AVQ_CORE(...)                                                            \
-  do {                                                                           \
-    avq::bridge::Failure avq_failure_;                                           \
-    if (!avq::bridge::run(avq_failure_, [&] __VA_ARGS__)) {                      \
-      avq::bridge::report(avq_failure_);                                         \
-    }                                                                            \
+#define AVQ_CORE(...)                                       \
+  do {                                                      \
+    avq::bridge::Failure avq_failure_;                      \
+    if (!avq::bridge::run(avq_failure_, [&] __VA_ARGS__)) { \
+      avq::bridge::report(avq_failure_);                    \
+    }                                                       \
   } while (0)

@@ -20,7 +20,8 @@ namespace avq {
 // lock is held by the caller where others may extend at the same time (15 only: 16 takes its own).
 inline Buffer extend_fork(Relation relation, ForkNumber fork) {
 #if PG_VERSION_NUM >= 160000
-  return ExtendBufferedRel(BMR_REL(relation), fork, nullptr, EB_LOCK_FIRST | EB_SKIP_EXTENSION_LOCK);
+  return ExtendBufferedRel(BMR_REL(relation), fork, nullptr,
+                           EB_LOCK_FIRST | EB_SKIP_EXTENSION_LOCK);
 #else
   Buffer buffer = ReadBufferExtended(relation, fork, P_NEW, RBM_NORMAL, nullptr);
   LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);

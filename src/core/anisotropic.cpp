@@ -62,8 +62,7 @@ void descend(const float* squared, const float* parallel, size_t subspaces, floa
       }
       const uint32_t best = argmin16(costs);
       if (best == codes[m]) continue;
-      const float gain =
-          costs[codes[m] / 4][codes[m] % 4] - costs[best / 4][best % 4];
+      const float gain = costs[codes[m] / 4][codes[m] % 4] - costs[best / 4][best % 4];
       if (!(gain > 0)) continue;
       codes[m] = static_cast<uint8_t>(best);
       sum = others + along[best];
@@ -103,9 +102,16 @@ void solve_positive_definite(double* a, double* b, size_t size) noexcept {
 class JointTrainer {
  public:
   JointTrainer(const CodebookSample& sample, float eta, float* codebooks, StopFlag stop)
-      : sample_(sample), dims_(sample.dims_per_subspace), eta_(eta), codebooks_(codebooks),
-        stop_(stop), codes_(sample.rows * sample.subspaces), parallel_error_(sample.rows),
-        matrices_(kCodewords * dims_ * dims_), sides_(kCodewords * dims_), counts_(kCodewords),
+      : sample_(sample),
+        dims_(sample.dims_per_subspace),
+        eta_(eta),
+        codebooks_(codebooks),
+        stop_(stop),
+        codes_(sample.rows * sample.subspaces),
+        parallel_error_(sample.rows),
+        matrices_(kCodewords * dims_ * dims_),
+        sides_(kCodewords * dims_),
+        counts_(kCodewords),
         moved_(dims_ * kCodewords) {}
 
   // Returns the mean loss. The first call starts from the isotropic codes, later ones from the

@@ -92,8 +92,8 @@ std::vector<RoutingCost> routing_cost(const RoutingLists& lists, float route_sig
   if (lists.count <= 1 || depth == 0) return costs;
   std::vector<float> routes(lists.count);
   std::vector<uint32_t> order(lists.count), rank(lists.count);
-  std::vector<size_t> found(lists.count);             // best rows by the rank of their list
-  std::vector<double> scanned(lists.count);           // codes up to a rank, summed over queries
+  std::vector<size_t> found(lists.count);    // best rows by the rank of their list
+  std::vector<double> scanned(lists.count);  // codes up to a rank, summed over queries
   double total_rows = 0;
   for (size_t l = 0; l < lists.count; ++l) total_rows += lists.sizes[l];
   for (size_t q = 0; q < top.queries; ++q) {
@@ -160,9 +160,8 @@ float measure_error_scale(const Model& model, const Sample& sample, const float*
       const float* centroid = model.centroids + static_cast<size_t>(list_of[number]) * padded;
       double error = 0, span = 0;  // span: of what the residual's error is multiplied by
       for (size_t j = 0; j < padded; ++j) {
-        const double from = shape.metric == Metric::l2
-                                ? static_cast<double>(query[j]) - centroid[j]
-                                : static_cast<double>(query[j]);
+        const double from = shape.metric == Metric::l2 ? static_cast<double>(query[j]) - centroid[j]
+                                                       : static_cast<double>(query[j]);
         const double residual = static_cast<double>(row[j]) - centroid[j];
         span += from * from;
         error += from * (residual - static_cast<double>(encoded.scale) * decoded[j]);

@@ -69,8 +69,8 @@ size_t codebook_rows(size_t sample_rows, size_t padded_dims) noexcept {
   return std::min(sample_rows, std::clamp(fitting, kLeastRows, kRows));
 }
 
-bool train_codebooks(const Model& model, const Sample& sample, const uint32_t* list_of,
-                     bool joint, float* codebooks) {
+bool train_codebooks(const Model& model, const Sample& sample, const uint32_t* list_of, bool joint,
+                     float* codebooks) {
   const ModelShape& shape = model.shape;
   joint = joint && shape.eta > 1;
   const Residuals residuals = gather(model, sample, list_of, joint);

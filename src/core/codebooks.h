@@ -16,9 +16,10 @@ namespace avq {
 size_t codebook_rows(size_t sample_rows, size_t padded_dims) noexcept;
 
 // Fills `codebooks` (the model's, which is being made) from the residuals of the sample's rows to
-// their centroids, by the joint update of the anisotropic loss if `joint`. False, with nothing written, when too few rows have a residual.
-bool train_codebooks(const Model& model, const Sample& sample, const uint32_t* list_of,
-                     bool joint, float* codebooks);
+// their centroids, by the joint update of the anisotropic loss if `joint`. False, with nothing
+// written, when too few rows have a residual.
+bool train_codebooks(const Model& model, const Sample& sample, const uint32_t* list_of, bool joint,
+                     float* codebooks);
 
 // Data-independent codebooks, for residuals of norm `length`.
 void gaussian_codebooks(const ModelShape& shape, double length, float* codebooks, StopFlag stop);

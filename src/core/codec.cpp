@@ -144,9 +144,8 @@ EncodedRow encode(const Model& model, const float* prepared, uint32_t list, uint
   float scale = 1;
   if (shape.row_scale != 0 || l2) decode(model, codes, decoded);
   if (shape.row_scale != 0) {
-    const ScaleTerms terms = {
-        dot(target, decoded, padded), norm_squared(decoded, padded),
-        dot(target, direction, padded), dot(decoded, direction, padded)};
+    const ScaleTerms terms = {dot(target, decoded, padded), norm_squared(decoded, padded),
+                              dot(target, direction, padded), dot(decoded, direction, padded)};
     // The scale is also the width of the row's error bound, so it may not vanish where the
     // decoded residual is zero or points the wrong way.
     const double relative =
@@ -248,8 +247,8 @@ QueryTables build_tables(const Model& model, const float* prepared, float z,
   QueryTables tables;
   tables.step = widest / 255;
   const double query_norm = exact_norm(prepared, shape.padded_dims());
-  tables.optimism = finite(z * shape.error_scale * query_norm /
-                           std::sqrt(static_cast<double>(shape.dims)));
+  tables.optimism =
+      finite(z * shape.error_scale * query_norm / std::sqrt(static_cast<double>(shape.dims)));
   tables.base = finite(base + tables.optimism);
   const float inverse = tables.step > 0 ? 1 / tables.step : 0;
   for (size_t m = 0; m < shape.subspaces; ++m) {

@@ -19,7 +19,8 @@ double exact_norm(const float* vector, size_t dims) noexcept;
 // --- rows ---------------------------------------------------------------------------------------
 
 // The list of each prepared row: argmax <x, c> - assign_bias. prepared: count x padded_dims.
-void assign_lists(const Model& model, const float* prepared, size_t count, uint32_t* lists) noexcept;
+void assign_lists(const Model& model, const float* prepared, size_t count,
+                  uint32_t* lists) noexcept;
 
 // The SOAR second list (shape.soar_lambda > 0, at least two lists): argmin over c' != c of
 // |x - c'|^2 + lambda <x - c', r/|r|>^2, r = x - c. Sun et al., NeurIPS 2023.

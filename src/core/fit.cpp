@@ -15,7 +15,7 @@
 namespace avq {
 namespace {
 
-constexpr float kScaleEta = 50;  // of the per-row scale; flat between 20 and 100
+constexpr float kScaleEta = 50;          // of the per-row scale; flat between 20 and 100
 constexpr double kWorthwhileGain = 1.1;  // of rotation
 
 // Whether the sample may choose the anisotropy of the codes.
@@ -190,8 +190,8 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
   shape.lists = static_cast<uint32_t>(lists.count);
   shape.route_sigma = lists.route_sigma;
   shape.soar_lambda = lists.soar_lambda;
-  shape.rotated = options.rotate > 0 ||
-                  (options.rotate < 0 && rotation_gain(sample, lists) > kWorthwhileGain);
+  shape.rotated =
+      options.rotate > 0 || (options.rotate < 0 && rotation_gain(sample, lists) > kWorthwhileGain);
 
   const Parts parts = allocate(model);
   const size_t padded = shape.padded_dims();

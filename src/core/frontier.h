@@ -35,9 +35,9 @@ struct Place {
 };
 inline bool before(const Place& a, const Place& b) noexcept {
   // Without branches: which of two rows is better is anybody's guess.
-  return static_cast<bool>(static_cast<int>(a.score > b.score) |
-                           (static_cast<int>(a.score == b.score) &
-                            static_cast<int>(a.place < b.place)));
+  return static_cast<bool>(
+      static_cast<int>(a.score > b.score) |
+      (static_cast<int>(a.score == b.score) & static_cast<int>(a.place < b.place)));
 }
 inline Place place_of(const CodedRow& row) noexcept { return {row.score, row.place}; }
 inline Place just_after(const CodedRow& row) noexcept { return {row.score, row.place + 1}; }
@@ -149,8 +149,8 @@ inline void select_best(const float* scores, uint32_t* numbers, uint32_t total, 
     uint32_t& place = bin < last ? front : bin == last ? middle : back;
     scratch[place++] = numbers[i];
   }
-  std::nth_element(scratch + before_last, scratch + count - 1,
-                   scratch + before_last + sizes[last], [scores](uint32_t a, uint32_t b) {
+  std::nth_element(scratch + before_last, scratch + count - 1, scratch + before_last + sizes[last],
+                   [scores](uint32_t a, uint32_t b) {
                      return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
                    });
   std::copy(scratch, scratch + total, numbers);

@@ -46,8 +46,7 @@ std::vector<uint32_t> random_order(const Sample& sample, Random& random) {
   std::iota(order.begin(), order.end(), 0u);
   std::vector<float> arrival(sample.rows);
   for (size_t row = 0; row < sample.rows; ++row) {
-    arrival[row] =
-        static_cast<float>(-std::log(1 - random.uniform()) / sample.importance(row));
+    arrival[row] = static_cast<float>(-std::log(1 - random.uniform()) / sample.importance(row));
   }
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
     return arrival[a] < arrival[b] || (arrival[a] == arrival[b] && a < b);
@@ -76,9 +75,13 @@ std::vector<float> first_centres(const Sample& sample, uint32_t lists, Random& r
 class Lloyd {
  public:
   Lloyd(const Sample& sample, std::vector<float> centres, uint64_t seed)
-      : sample_(sample), centres_(std::move(centres)), count_(centres_.size() / sample.dims),
-        random_(seed, RandomUse::reseed), sums_(centres_.size()),
-        weights_(count_), sizes_(count_) {}
+      : sample_(sample),
+        centres_(std::move(centres)),
+        count_(centres_.size() / sample.dims),
+        random_(seed, RandomUse::reseed),
+        sums_(centres_.size()),
+        weights_(count_),
+        sizes_(count_) {}
 
   void iterate(size_t rows) {
     choose_rows(rows);
@@ -142,9 +145,8 @@ class Lloyd {
     double total = 0;
     for (size_t i = 0; i < rows; ++i) {
       const double norm = sample_.norms[row_of(i)];
-      const double error = sample_.metric == Metric::cosine
-                               ? (norm > 0 ? 1 - scores_[i] / norm : 0)
-                               : norm * norm - 2.0 * scores_[i];
+      const double error = sample_.metric == Metric::cosine ? (norm > 0 ? 1 - scores_[i] / norm : 0)
+                                                            : norm * norm - 2.0 * scores_[i];
       // Below float's noise a row counts as being its centre.
       const double noise = 1e-5 * (sample_.metric == Metric::cosine ? 1 : norm * norm);
       if (error > noise && std::isfinite(error)) total += error;
@@ -154,8 +156,8 @@ class Lloyd {
     for (size_t c = 0; c < count_; ++c) {
       if (sizes_[c] != 0) continue;
       const double at = random_.uniform() * total;
-      const size_t i = static_cast<size_t>(
-          std::upper_bound(until.begin(), until.end(), at) - until.begin());
+      const size_t i =
+          static_cast<size_t>(std::upper_bound(until.begin(), until.end(), at) - until.begin());
       put_centre(sample_, row_of(std::min(i, rows - 1)), &centres_[c * sample_.dims]);
     }
   }

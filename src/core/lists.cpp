@@ -68,8 +68,8 @@ void measure_sigma(const Sample& sample, const uint32_t* rows, size_t count,
   }
   lists.sigma.resize(lists.count);
   for (size_t l = 0; l < lists.count; ++l) {
-    const double mean = lists.sizes[l] != 0 ? squares[l] / lists.sizes[l]
-                                            : total / static_cast<double>(count);
+    const double mean =
+        lists.sizes[l] != 0 ? squares[l] / lists.sizes[l] : total / static_cast<double>(count);
     lists.sigma[l] = static_cast<float>(std::sqrt(mean / static_cast<double>(sample.dims)));
   }
 }
@@ -163,8 +163,8 @@ ListSet settle_lists(const Sample& sample, std::vector<float> centres) {
   lists.list_of.resize(sample.rows);
   lists.sizes.resize(lists.count);
   std::vector<float> scores(sample.rows);
-  assign_nearest(sample, nullptr, sample.rows, lists.centres.data(), lists.count,
-                 lists.bias.data(), lists.list_of.data(), scores.data());
+  assign_nearest(sample, nullptr, sample.rows, lists.centres.data(), lists.count, lists.bias.data(),
+                 lists.list_of.data(), scores.data());
   for (const uint32_t list : lists.list_of) ++lists.sizes[list];
   drop_empty(lists, sample.dims);
   measure_sigma(sample, nullptr, sample.rows, lists.list_of.data(), scores.data(), lists);
@@ -206,8 +206,7 @@ SampleQueries sample_queries(const Sample& sample) {
     queries.rows.push_back(static_cast<uint32_t>(row));
     queries.vectors.insert(queries.vectors.end(), sample.at(row), sample.at(row) + sample.dims);
   }
-  queries.top =
-      exact_top(sample, pool, queries.vectors.data(), count, queries.rows.data(), kDepth);
+  queries.top = exact_top(sample, pool, queries.vectors.data(), count, queries.rows.data(), kDepth);
   return queries;
 }
 

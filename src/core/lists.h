@@ -28,7 +28,7 @@ struct ListSet {
   float soar_lambda = 0;
 
   RoutingLists view(const Sample& sample) const noexcept {
-    return {centres.data(), count,        sample.dims, sample.metric, sigma.data(),
+    return {centres.data(), count,          sample.dims, sample.metric, sigma.data(),
             bias.data(),    list_of.data(), nullptr,     sizes.data()};
   }
 };

@@ -29,7 +29,8 @@ struct ModelShape {
   float eta;          // anisotropy of code assignment, h_par / h_perp; 1 = plain
   float eta_scale;    // anisotropy of the per-row scale
   float route_sigma;  // routing score = <q,c> (- |c|^2/2 for l2) + route_sigma * sigma_list * |q|
-  float error_scale;  // kappa: rms over candidates of (true score - estimate) * sqrt(dims) / (s * |q|)
+  float error_scale;  // kappa: rms over candidates of (true score - estimate) * sqrt(dims) / (s *
+                      // |q|)
   float soar_lambda;  // 0 = every row is in one list
   uint64_t seed;      // of the rotation and of all training
 

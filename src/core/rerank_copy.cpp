@@ -110,7 +110,8 @@ void make_copy(Rerank rerank, const float* vector, uint32_t dims, void* record) 
       norm += double(vector[at + i]) * vector[at + i];
     }
   }
-  // Float sums of d products of random sign err by about sqrt(d) * 2^-24 of |q||x|; four times that.
+  // Float sums of d products of random sign err by about sqrt(d) * 2^-24 of |q||x|; four times
+  // that.
   const double rounding = std::sqrt(norm) * std::sqrt(double(dims)) * 0x1p-22;
   header.error = static_cast<float>((std::sqrt(error) + rounding) * (1 + 0x1p-20));
   std::memcpy(record, &header, sizeof(header));

@@ -36,14 +36,14 @@ size_t training_memory(const TrainingOptions& options, size_t sample_rows) noexc
   const size_t per_list = shape.lists * (5 * sizeof(float) * padded + 128);
   const bool joint = !options.row_scale;
   const size_t book_rows = codebook_rows(sample_rows, joint ? 2 * padded : padded);
-  const size_t codebooks = book_rows * (padded * sizeof(float) * (joint ? 2 : 1) +
-                                        shape.dims_per_subspace * sizeof(float) +
-                                        shape.subspaces + 16);
+  const size_t codebooks =
+      book_rows * (padded * sizeof(float) * (joint ? 2 : 1) +
+                   shape.dims_per_subspace * sizeof(float) + shape.subspaces + 16);
   // 200 queries with 100 candidates each, and the ranks of their lists.
   const size_t queries = 200 * (sizeof(float) * padded + 100 * 32);
   constexpr size_t kSmallBuffers = size_t{2} << 20;
-  return per_row + per_list + codebooks + queries +
-         Model::float_count(shape) * sizeof(float) + kSmallBuffers;
+  return per_row + per_list + codebooks + queries + Model::float_count(shape) * sizeof(float) +
+         kSmallBuffers;
 }
 
 TrainedModel train(const TrainingOptions& options, const float* sample, size_t rows,

@@ -13,16 +13,16 @@ namespace avq {
 struct TrainingOptions {
   Metric metric = Metric::inner_product;
   uint32_t dims = 0;
-  uint32_t lists = 1;               // wanted; fewer are made when the sample has fewer distinct rows
-  uint32_t dims_per_subspace = 0;   // 0 = auto_dims_per_subspace
-  float eta = 0;                    // anisotropy; 0 = auto: with row_scale 1, 1.5 or 2, whichever
-                                    // gives the sample's best rows the least error, else 4
+  uint32_t lists = 1;              // wanted; fewer are made when the sample has fewer distinct rows
+  uint32_t dims_per_subspace = 0;  // 0 = auto_dims_per_subspace
+  float eta = 0;                   // anisotropy; 0 = auto: with row_scale 1, 1.5 or 2, whichever
+                                   // gives the sample's best rows the least error, else 4
   float anisotropic_threshold = 0;  // T relative to unit norm; 0 = unset; overrides eta
   bool row_scale = true;
-  int rotate = -1;                  // 0 off, 1 on, -1 auto (when dimensions are unequal in variance)
-  int joint = -1;                   // codebooks by the paper's joint update: 0 off, 1 on, -1 auto
-                                    // (when row_scale is off); needs an anisotropy above 1
-  float soar_lambda = 0;            // < 0: 1 if the sample shows that it pays, else 0
+  int rotate = -1;        // 0 off, 1 on, -1 auto (when dimensions are unequal in variance)
+  int joint = -1;         // codebooks by the paper's joint update: 0 off, 1 on, -1 auto
+                          // (when row_scale is off); needs an anisotropy above 1
+  float soar_lambda = 0;  // < 0: 1 if the sample shows that it pays, else 0
   uint64_t seed = 0;
 };
 

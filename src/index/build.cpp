@@ -48,8 +48,7 @@ Size payload_bytes(const Build* build) {
 // Appends header and codes of an encoded row to the payload under construction.
 char* append_code(Encoder* encoder, char* at, const float* prepared, uint32 list) {
   const Build* build = encoder->build;
-  const EncodedRow encoded =
-      encode(build->model, prepared, list, encoder->codes, encoder->scratch);
+  const EncodedRow encoded = encode(build->model, prepared, list, encoder->codes, encoder->scratch);
   const RowPayload header = {encoded.offset, float_to_bfloat16(encoded.scale), 0};
   memcpy(at, &header, sizeof(header));
   memcpy(at + sizeof(header), encoder->codes, build->model.shape.subspaces);
@@ -131,12 +130,11 @@ void make_model(Build* build, uint32 lists) {
 
   ModelShape room = {};  // of the largest model that training may return
   room.lists = training.lists;
-  room.dims_per_subspace = training.dims_per_subspace != 0
-                               ? training.dims_per_subspace
-                               : auto_dims_per_subspace(training.dims);
+  room.dims_per_subspace = training.dims_per_subspace != 0 ? training.dims_per_subspace
+                                                           : auto_dims_per_subspace(training.dims);
   room.subspaces = (training.dims + room.dims_per_subspace - 1) / room.dims_per_subspace;
-  float* floats = static_cast<float*>(MemoryContextAllocHuge(
-      CurrentMemoryContext, Model::float_count(room) * sizeof(float)));
+  float* floats = static_cast<float*>(
+      MemoryContextAllocHuge(CurrentMemoryContext, Model::float_count(room) * sizeof(float)));
 
   PhaseSeconds seconds = {};
   ModelShape shape = {};
@@ -181,10 +179,10 @@ void encode_rows(Build* build) {
   const Size row_bytes = sizeof(float) * shape.padded_dims() + build->geometry.copies.bytes;
   encoder.batch_rows =
       static_cast<uint32>(Max(Size{8}, Min(Size{kMostBatchRows}, kBatchBytes / row_bytes)));
-  encoder.prepared = static_cast<float*>(
-      palloc(sizeof(float) * encoder.batch_rows * shape.padded_dims()));
-  encoder.copies = static_cast<char*>(
-      palloc(Max(encoder.batch_rows * build->geometry.copies.bytes, 1u)));
+  encoder.prepared =
+      static_cast<float*>(palloc(sizeof(float) * encoder.batch_rows * shape.padded_dims()));
+  encoder.copies =
+      static_cast<char*>(palloc(Max(encoder.batch_rows * build->geometry.copies.bytes, 1u)));
   encoder.comparable = static_cast<float*>(palloc(sizeof(float) * shape.dims));
   encoder.scratch = static_cast<float*>(palloc(sizeof(float) * encode_scratch_floats(shape)));
   encoder.codes = static_cast<uint8*>(palloc(shape.subspaces));
@@ -196,7 +194,8 @@ void encode_rows(Build* build) {
 
   // The sample is gone by now; the model stays, and a spilling build sorts twice.
   const Size model_kb = Model::float_count(shape) * sizeof(float) / 1024;
-  const int sort_kb = Max(256, maintenance_work_mem - static_cast<int>(Min(model_kb, Size{INT_MAX / 2})));
+  const int sort_kb =
+      Max(256, maintenance_work_mem - static_cast<int>(Min(model_kb, Size{INT_MAX / 2})));
   build->spilling = shape.soar_lambda > 0 && shape.lists > 1;
   build->rows = begin_row_sort(descriptor, build->spilling ? sort_kb * 3 / 4 : sort_kb);
   if (build->spilling) build->spills = begin_row_sort(descriptor, sort_kb / 4);
@@ -268,8 +267,8 @@ IndexBuildResult* avq_build(Relation heap, Relation index, IndexInfo* info) {
                            build.times.codebooks, build.times.calibration, build.times.encoding,
                            build.times.sorting, build.times.writing)));
 
-  IndexBuildResult* result = static_cast<IndexBuildResult*>(
-      MemoryContextAlloc(caller, sizeof(IndexBuildResult)));
+  IndexBuildResult* result =
+      static_cast<IndexBuildResult*>(MemoryContextAlloc(caller, sizeof(IndexBuildResult)));
   result->heap_tuples = build.heap_rows;
   result->index_tuples = build.index_rows;
   MemoryContextSwitchTo(caller);

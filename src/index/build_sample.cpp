@@ -133,8 +133,8 @@ void draw_sample(Build* build, uint32* lists) {
     wanted = Max(least, wanted - wanted / 16 - 1);
   }
 
-  build->sample = static_cast<float*>(MemoryContextAllocHuge(
-      CurrentMemoryContext, wanted * build->column.dims * sizeof(float)));
+  build->sample = static_cast<float*>(
+      MemoryContextAllocHuge(CurrentMemoryContext, wanted * build->column.dims * sizeof(float)));
   Sampler sampler = {};
   sampler.build = build;
   sampler.capacity = wanted;

@@ -25,8 +25,8 @@ Tuplesortstate* begin_row_sort(TupleDesc descriptor, int memory_kb) {
   Oid operators[] = {Int4LessOperator, Int8LessOperator};
   Oid collations[] = {InvalidOid, InvalidOid};
   bool nulls_first[] = {false, false};
-  return tuplesort_begin_heap(descriptor, 2, columns, operators, collations, nulls_first,
-                              memory_kb, nullptr, TUPLESORT_NONE);
+  return tuplesort_begin_heap(descriptor, 2, columns, operators, collations, nulls_first, memory_kb,
+                              nullptr, TUPLESORT_NONE);
 }
 
 void put_row(Tuplesortstate* sort, TupleTableSlot* slot, uint32 list, int64 tid, bytea* payload) {
@@ -51,8 +51,8 @@ struct Layout {
 
 // Pages and blocks of one list's extents: full ones, then a last one.
 struct ListExtents {
-  uint32 full;           // extents of kMostExtentPages pages
-  uint32 full_blocks;    // blocks in each of them
+  uint32 full;         // extents of kMostExtentPages pages
+  uint32 full_blocks;  // blocks in each of them
   uint32 last_pages;
   uint32 pages() const { return full * kMostExtentPages + last_pages; }
 };
@@ -66,8 +66,8 @@ ListExtents extents_of(uint64 rows, const BlockLayout& layout) {
     extents.full = static_cast<uint32>((blocks - 1) / extents.full_blocks);
     blocks -= uint64{extents.full} * extents.full_blocks;
   }
-  extents.last_pages = static_cast<uint32>(
-      (Max(blocks, uint64{1}) * layout.bytes + kPayload - 1) / kPayload);
+  extents.last_pages =
+      static_cast<uint32>((Max(blocks, uint64{1}) * layout.bytes + kPayload - 1) / kPayload);
   return extents;
 }
 
@@ -105,7 +105,7 @@ class Writer {
   Build* build_;
   ForkNumber fork_;
   Layout at_ = {};
-  BlockNumber end_ = 0;    // pages made so far
+  BlockNumber end_ = 0;  // pages made so far
   BlockNumber* heads_ = nullptr;
   ListEntry* entries_ = nullptr;
   TupleTableSlot* slot_ = nullptr;
@@ -183,10 +183,9 @@ void Writer::lay_out() {
       add_pages(PageKind::copies, taken, copies.run_pages);
     }
     if (copy_address(copies, end_, copies.run_records) > PG_UINT32_MAX) {
-      ereport(ERROR,
-              (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-               errmsg("index \"%s\" is too large", RelationGetRelationName(build_->index)),
-               errhint("Partition the table, or use rerank = 'int8' or 'heap'.")));
+      ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                      errmsg("index \"%s\" is too large", RelationGetRelationName(build_->index)),
+                      errhint("Partition the table, or use rerank = 'int8' or 'heap'.")));
     }
   }
 }
@@ -227,8 +226,7 @@ void Writer::read_bytes(BlockNumber first, uint64 start, void* data, Size length
 void Writer::locate(uint32 list, uint64 block, BlockNumber* extent, uint64* start) const {
   const BlockLayout& layout = layout_of_list(list);
   const uint32 full_blocks = extent_blocks(kMostExtentPages, layout);
-  const uint64 which =
-      Min(block / full_blocks, uint64{extents_of(list_rows(list), layout).full});
+  const uint64 which = Min(block / full_blocks, uint64{extents_of(list_rows(list), layout).full});
   *extent = heads_[list] + static_cast<BlockNumber>(which * kMostExtentPages);
   *start = (block - which * full_blocks) * layout.bytes;
 }
@@ -292,8 +290,8 @@ void Writer::write_rows() {
   const CopyLayout& copies = build_->geometry.copies;
   uint32 lists_seen = 0;
   uint64 row_in_list = 0;
-  block_ = static_cast<char*>(
-      palloc(Max(build_->geometry.coded.bytes, build_->geometry.special.bytes)));
+  block_ =
+      static_cast<char*>(palloc(Max(build_->geometry.coded.bytes, build_->geometry.special.bytes)));
   slot_ = MakeSingleTupleTableSlot(row_descriptor(), &TTSOpsMinimalTuple);
   uint32 list;
   NewRow row;
@@ -309,9 +307,9 @@ void Writer::write_rows() {
     }
     uint32 address = 0;
     if (list < build_->meta.shape.lists && copies.bytes > 0) {
-      const BlockNumber run = at_.copies + static_cast<BlockNumber>(
-                                               copies_written_ / copies.run_records *
-                                               copies.run_pages);
+      const BlockNumber run =
+          at_.copies +
+          static_cast<BlockNumber>(copies_written_ / copies.run_records * copies.run_pages);
       const uint32 number = static_cast<uint32>(copies_written_ % copies.run_records);
       address = static_cast<uint32>(copy_address(copies, run, number));
       write_bytes(run, uint64{number} * copies.bytes, record, copies.bytes);
@@ -371,8 +369,8 @@ void Writer::write_model_and_directory() {
   write_bytes(at_.model, 0, build_->model.centroids, model_bytes);
   const uint32 lists = total_lists(build_->meta);
   for (uint32 list = 0; list < lists; list++) {
-    write_bytes(at_.directory + list / kEntriesPerPage,
-                list % kEntriesPerPage * sizeof(ListEntry), &entries_[list], sizeof(ListEntry));
+    write_bytes(at_.directory + list / kEntriesPerPage, list % kEntriesPerPage * sizeof(ListEntry),
+                &entries_[list], sizeof(ListEntry));
   }
 }
 
@@ -387,8 +385,7 @@ void Writer::write_meta() {
   meta->built_rows = at_.copy_rows;
   pg_crc32c crc;
   INIT_CRC32C(crc);
-  COMP_CRC32C(crc, build_->model.centroids,
-              Model::float_count(meta->shape) * sizeof(float));
+  COMP_CRC32C(crc, build_->model.centroids, Model::float_count(meta->shape) * sizeof(float));
   FIN_CRC32C(crc);
   meta->model_crc = crc;
   INIT_CRC32C(crc);

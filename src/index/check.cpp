@@ -3,8 +3,8 @@
 //
 // Checked: meta page and model by checksum; every page's header, kind and place; every list's chain
 // (heads, extents, owners, no page twice); every live slot (TID, scale, copy address within a run
-// and its records, owned by one slot only, copy header); with heapallindexed, that every row which a
-// snapshot from before the walk sees is in the right kind of list.
+// and its records, owned by one slot only, copy header); with heapallindexed, that every row which
+// a snapshot from before the walk sees is in the right kind of list.
 #include "core/bfloat16.h"
 #include "index/am.h"
 #include "index/column.h"
@@ -251,9 +251,8 @@ void check_heap_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool,
     ereport(ERROR,
             (errcode(ERRCODE_INDEX_CORRUPTED),
              errmsg("index \"%s\" lacks row (%u,%u) of table \"%s\"",
-                    RelationGetRelationName(check->file.relation),
-                    ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid),
-                    RelationGetRelationName(check->heap)),
+                    RelationGetRelationName(check->file.relation), ItemPointerGetBlockNumber(tid),
+                    ItemPointerGetOffsetNumber(tid), RelationGetRelationName(check->heap)),
              errhint("Rebuild it with REINDEX INDEX.")));
   }
 }
@@ -276,8 +275,8 @@ Datum avq_check(PG_FUNCTION_ARGS) {
   // Heap before index, as everywhere.
   const Oid heap_oid = IndexGetRelation(oid, true);
   if (!OidIsValid(heap_oid)) {
-    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                    errmsg("relation %u is not an avq index", oid)));
+    ereport(ERROR,
+            (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("relation %u is not an avq index", oid)));
   }
   Check check = {};
   check.heap = table_open(heap_oid, AccessShareLock);
@@ -294,14 +293,13 @@ Datum avq_check(PG_FUNCTION_ARGS) {
   check.blocks = check.file.blocks;
   read_meta(check.file, &check.meta);
   check.geometry = list_geometry(check.meta);
-  check.page_seen = static_cast<uint8*>(
-      MemoryContextAllocExtended(CurrentMemoryContext, Max(check.blocks, 1u),
-                                 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+  check.page_seen = static_cast<uint8*>(MemoryContextAllocExtended(
+      CurrentMemoryContext, Max(check.blocks, 1u), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
   const Size addresses = (Size{check.blocks} << check.geometry.copies.index_bits) / 8 + 1;
   check.copy_owned = static_cast<uint8*>(MemoryContextAllocExtended(
       CurrentMemoryContext, addresses, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-  check.carry = static_cast<char*>(
-      palloc(Max(check.geometry.coded.codes, check.geometry.special.codes)));
+  check.carry =
+      static_cast<char*>(palloc(Max(check.geometry.coded.codes, check.geometry.special.codes)));
   if (heapallindexed) {
     const int64 rows = static_cast<int64>(Max(check.heap->rd_rel->reltuples, 0.0f)) +
                        int64{check.blocks} * 8 + 1000;

@@ -5,10 +5,10 @@ namespace avq {
 Column index_column(Relation index) {
   const int32 typmod = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
   if (typmod < 1) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("column does not have dimensions"),
-                    errhint("Declare the column as vector(n), or index the expression "
-                            "(column::vector(n)).")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
+             errhint("Declare the column as vector(n), or index the expression "
+                     "(column::vector(n)).")));
   }
   FmgrInfo* proc = index_getprocinfo(index, 1, kSupportProc);
   const OpclassSupport* support = reinterpret_cast<OpclassSupport*>(

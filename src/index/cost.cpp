@@ -17,9 +17,9 @@ namespace {
 
 // In units of cpu_operator_cost, which stands for about 0.1 us here: measured in
 // docs/performance.md.
-constexpr double kRouteCostPerDim = 0.0005;       // per list and dimension
-constexpr double kScanCostPerSubspace = 0.0002;   // per row and subspace
-constexpr double kRescoreCost = 3;                // per candidate
+constexpr double kRouteCostPerDim = 0.0005;      // per list and dimension
+constexpr double kScanCostPerSubspace = 0.0002;  // per row and subspace
+constexpr double kRescoreCost = 3;               // per candidate
 
 struct IndexFacts {
   double lists, dims, subspaces, code_pages, rows;
@@ -59,17 +59,14 @@ void avq_cost_estimate(PlannerInfo* root, IndexPath* path, double loop_count, Co
   IndexFacts facts = {1, 100, 50, info->pages * 0.2, Max(info->tuples, 1.0)};
   if (!info->hypothetical) facts = read_facts(info->indexoid, Max(info->tuples, 1.0));
 
-  const double kept = info->rel->tuples > 0
-                          ? Max(info->rel->rows / info->rel->tuples, 1e-6)
-                          : 1.0;
+  const double kept = info->rel->tuples > 0 ? Max(info->rel->rows / info->rel->tuples, 1e-6) : 1.0;
   const double limit = root->limit_tuples > 0 ? root->limit_tuples : 10;
   const double rows_taken = Min(limit / kept, facts.rows);
   const double target = settings.target_recall >= 0 ? settings.target_recall : 0.95;
-  const double probes =
-      settings.probes > 0
-          ? Min(double(settings.probes), facts.lists)
-          : lists_to_probe(target, static_cast<uint32>(facts.lists),
-                           static_cast<uint64>(Max(rows_taken, 1.0)));
+  const double probes = settings.probes > 0
+                            ? Min(double(settings.probes), facts.lists)
+                            : lists_to_probe(target, static_cast<uint32>(facts.lists),
+                                             static_cast<uint64>(Max(rows_taken, 1.0)));
   const double share = probes / facts.lists;
 
   const double route = facts.lists * facts.dims * kRouteCostPerDim * cpu_operator_cost;

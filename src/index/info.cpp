@@ -83,8 +83,7 @@ struct RowBuilder {
 
 Datum finish_row(RowBuilder* row) {
   if (row->count != row->descriptor->natts) {
-    elog(ERROR, "function returns %d columns, %d are declared", row->count,
-         row->descriptor->natts);
+    elog(ERROR, "function returns %d columns, %d are declared", row->count, row->descriptor->natts);
   }
   return HeapTupleGetDatum(heap_form_tuple(row->descriptor, row->values, row->nulls));
 }

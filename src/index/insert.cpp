@@ -79,7 +79,7 @@ void insert_row(Relation index, const Vector* vector, ItemPointer tid) {
 
 }  // namespace
 
-bool avq_insert(Relation index, Datum* values, bool* nulls, ItemPointer tid, Relation, 
+bool avq_insert(Relation index, Datum* values, bool* nulls, ItemPointer tid, Relation,
                 IndexUniqueCheck, bool, IndexInfo*) {
   MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "avq insert", ALLOCSET_DEFAULT_SIZES);

@@ -30,8 +30,7 @@ bool matches(const CachedIndex* entry, Relation index, const MetaPage& meta) {
 void sweep(Relation index, const MetaPage& meta) {
   for (CachedIndex** link = &entries; *link != nullptr;) {
     CachedIndex* entry = *link;
-    const bool outdated =
-        entry->index == RelationGetRelid(index) && !matches(entry, index, meta);
+    const bool outdated = entry->index == RelationGetRelid(index) && !matches(entry, index, meta);
     if ((entry->stale || outdated) && entry->references == 0 && !matches(entry, index, meta)) {
       *link = entry->next;
       MemoryContextDelete(entry->context);
@@ -48,8 +47,7 @@ void load_heads(IndexFile& file, CachedIndex* entry) {
     CHECK_FOR_INTERRUPTS();
     Buffer buffer = read_page(file, entry_place(entry->meta, first).block, PageKind::directory,
                               BUFFER_LOCK_SHARE);
-    const ListEntry* stored =
-        reinterpret_cast<const ListEntry*>(payload(BufferGetPage(buffer)));
+    const ListEntry* stored = reinterpret_cast<const ListEntry*>(payload(BufferGetPage(buffer)));
     for (uint32 i = 0; i < kEntriesPerPage && first + i < lists; i++) {
       heads[first + i] = stored[i].head;
     }

@@ -40,8 +40,8 @@ const relopt_parse_elt option_table[] = {
     {"target_recall", RELOPT_TYPE_REAL, offsetof(IndexOptions, target_recall)},
 };
 
-const IndexOptions kDefaults = {0,     0,    0, 0, -1, true, int(RotateOption::automatic), 0,
-                                int(RerankOption::automatic), 0.95};
+const IndexOptions kDefaults = {
+    0, 0, 0, 0, -1, true, int(RotateOption::automatic), 0, int(RerankOption::automatic), 0.95};
 
 void register_index_options() {
   avq_relopt_kind = add_reloption_kind();
@@ -70,22 +70,24 @@ void register_index_options() {
                      kDefaults.soar_lambda, -1, 10, lock);
   add_enum_reloption(avq_relopt_kind, "rerank", "The copy that candidates are rescored from",
                      rerank_values, kDefaults.rerank,
-                     "Valid values are \"auto\", \"half\", \"int8\", \"float\" and \"heap\".", lock);
+                     "Valid values are \"auto\", \"half\", \"int8\", \"float\" and \"heap\".",
+                     lock);
   add_real_reloption(avq_relopt_kind, "target_recall",
                      "recall@10 aimed at where avq.target_recall is not set",
                      kDefaults.target_recall, 0.5, 1, lock);
 }
 
 void register_settings() {
-  DefineCustomRealVariable("avq.target_recall",
-                           "Sets the recall@10 that index scans aim at; -1 uses the index's option.",
-                           nullptr, &settings.target_recall, -1, -1, 1, PGC_USERSET, 0,
-                           [](double* value, void**, GucSource) {
-                             if (*value == -1 || *value >= 0.5) return true;
-                             GUC_check_errdetail("Valid values are -1 and 0.5 to 1.");
-                             return false;
-                           },
-                           nullptr, nullptr);
+  DefineCustomRealVariable(
+      "avq.target_recall",
+      "Sets the recall@10 that index scans aim at; -1 uses the index's option.", nullptr,
+      &settings.target_recall, -1, -1, 1, PGC_USERSET, 0,
+      [](double* value, void**, GucSource) {
+        if (*value == -1 || *value >= 0.5) return true;
+        GUC_check_errdetail("Valid values are -1 and 0.5 to 1.");
+        return false;
+      },
+      nullptr, nullptr);
   DefineCustomIntVariable("avq.probes",
                           "Sets the number of lists scanned at first; 0 chooses it from the target "
                           "recall.",
@@ -96,15 +98,16 @@ void register_settings() {
                           "returned; 0 chooses it by an error bound.",
                           nullptr, &settings.rerank_depth, 0, 0, 1000000, PGC_USERSET, 0, nullptr,
                           nullptr, nullptr);
-  DefineCustomIntVariable("avq.max_probes",
-                          "Sets the most lists that a scan may open; 0 is all of them.", nullptr,
-                          &settings.max_probes, 0, 0, kMostLists, PGC_USERSET, 0, nullptr, nullptr,
-                          nullptr);
+  DefineCustomIntVariable(
+      "avq.max_probes", "Sets the most lists that a scan may open; 0 is all of them.", nullptr,
+      &settings.max_probes, 0, 0, kMostLists, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("avq.seed", "Sets the seed of the training in CREATE INDEX.", nullptr,
-                          &settings.seed, 42, 0, INT_MAX, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                          &settings.seed, 42, 0, INT_MAX, PGC_USERSET, 0, nullptr, nullptr,
+                          nullptr);
   DefineCustomEnumVariable(
       "avq.order",
-      "Sets what happens to a row that a list opened later turns up after a worse one was returned.",
+      "Sets what happens to a row that a list opened later turns up after a worse one was "
+      "returned.",
       "relaxed returns it late; strict leaves it out, so that distances never decrease.",
       &settings.order, int(OrderOption::relaxed), order_values, PGC_USERSET, 0, nullptr, nullptr,
       nullptr);

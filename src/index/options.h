@@ -13,9 +13,9 @@ enum class RotateOption : int { automatic = -1, off = 0, on = 1 };
 // rd_options of an avq index: the layout that build_reloptions fills.
 struct IndexOptions {
   int32 vl_len_;
-  int lists;              // 0 = from the row count
-  int dims_per_subspace;  // 0 = auto
-  double anisotropy;      // 0 = auto
+  int lists;                     // 0 = from the row count
+  int dims_per_subspace;         // 0 = auto
+  double anisotropy;             // 0 = auto
   double anisotropic_threshold;  // -1 = unset
   bool row_scale;
   int rotate;

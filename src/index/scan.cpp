@@ -150,8 +150,7 @@ IndexScanDesc avq_begin_scan(Relation index, int keys, int order_bys) {
   IndexScanDesc scan = RelationGetIndexScan(index, keys, order_bys);
   MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "avq scan", ALLOCSET_DEFAULT_SIZES);
-  ScanState* state =
-      static_cast<ScanState*>(MemoryContextAllocZero(context, sizeof(ScanState)));
+  ScanState* state = static_cast<ScanState*>(MemoryContextAllocZero(context, sizeof(ScanState)));
   state->context = context;
   state->query_context = AllocSetContextCreate(context, "avq query", ALLOCSET_DEFAULT_SIZES);
   scan->opaque = state;

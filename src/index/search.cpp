@@ -185,13 +185,13 @@ void collect_uncodable(Search* search) {
   const BlockLayout& layout = cached->geometry.special;
   // Memory cannot be had under a page's lock: count, then fill.
   uint32 rows = 0;
-  for_each_block(search->file, cached->heads[list], list, layout, search->carry,
-                 InvalidBlockNumber, [&](const BlockView& block) { rows += __builtin_popcount(block.header()->used); });
+  for_each_block(search->file, cached->heads[list], list, layout, search->carry, InvalidBlockNumber,
+                 [&](const BlockView& block) { rows += __builtin_popcount(block.header()->used); });
   if (rows == 0) return;
   uint64* tids = static_cast<uint64*>(allocate(search, sizeof(uint64) * rows));
   uint32 count = 0;
-  for_each_block(search->file, cached->heads[list], list, layout, search->carry,
-                 InvalidBlockNumber, [&](const BlockView& block) {
+  for_each_block(search->file, cached->heads[list], list, layout, search->carry, InvalidBlockNumber,
+                 [&](const BlockView& block) {
                    for (uint32 used = block.header()->used; used != 0 && count < rows;
                         used &= used - 1) {
                      tids[count++] = pack_tid(block.tids()[__builtin_ctz(used)]);
@@ -269,9 +269,9 @@ void* grow(Search* search, void* items, uint32 count, uint32* room, uint32 wante
 }
 
 void push_ready(Search* search, const ReadyRow& row) {
-  search->ready = static_cast<ReadyRow*>(grow(search, search->ready, search->ready_count,
-                                              &search->ready_room,
-                                              Max(search->ready_count + 1, 64u), sizeof(ReadyRow)));
+  search->ready =
+      static_cast<ReadyRow*>(grow(search, search->ready, search->ready_count, &search->ready_room,
+                                  Max(search->ready_count + 1, 64u), sizeof(ReadyRow)));
   search->ready[search->ready_count++] = row;
   std::push_heap(search->ready, search->ready + search->ready_count, Farther{});
 }
@@ -304,9 +304,9 @@ void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, Hea
   search->most_lists = settings.max_probes > 0
                            ? Min(static_cast<uint32>(settings.max_probes), shape.lists)
                            : shape.lists;
-  search->most_pending =
-      static_cast<uint32>(Max(Size{4} * kFirstKeep,
-                              Min(static_cast<Size>(work_mem) * 1024 / sizeof(CodedRow) / 4, Size{1} << 28)));
+  search->most_pending = static_cast<uint32>(
+      Max(Size{4} * kFirstKeep,
+          Min(static_cast<Size>(work_mem) * 1024 / sizeof(CodedRow) / 4, Size{1} << 28)));
   search->floor_key = kInfinity;
   search->last_emitted = -kInfinity;
   search->carry = static_cast<char*>(
@@ -327,15 +327,14 @@ bool next_row(Search* search, ItemPointer tid) {
       continue;
     }
     const bool fixed_depth = settings.rerank_depth > 0;
-    const double nearest_pending = search->pending_count > 0
-                                       ? distance_bound(search, search->pending[0].score)
-                                       : kInfinity;
+    const double nearest_pending =
+        search->pending_count > 0 ? distance_bound(search, search->pending[0].score) : kInfinity;
     const double pending_key = Min(search->floor_key, nearest_pending);
 
     const bool enough = rescored_enough(search);
-    const bool blocked = fixed_depth ? !enough && pending_key < kInfinity
-                                     : !enough && search->ready_count > 0 &&
-                                           pending_key < search->ready[0].key;
+    const bool blocked =
+        fixed_depth ? !enough && pending_key < kInfinity
+                    : !enough && search->ready_count > 0 && pending_key < search->ready[0].key;
     if (search->ready_count > 0 && !blocked) {
       ReadyRow row = pop_ready(search);
       if (!row.exact) {

@@ -72,8 +72,8 @@ bool first_seen(Search* search, uint64 tid) {
     if (old != nullptr) pfree(old);
   }
   // Fibonacci hashing; 0 is no TID, since offsets begin at 1.
-  uint32 at = static_cast<uint32>((tid * UINT64CONST(0x9E3779B97F4A7C15)) >> 32) &
-              (search->seen_room - 1);
+  uint32 at =
+      static_cast<uint32>((tid * UINT64CONST(0x9E3779B97F4A7C15)) >> 32) & (search->seen_room - 1);
   while (search->seen[at] != 0) {
     if (search->seen[at] == tid) return false;
     at = (at + 1) & (search->seen_room - 1);

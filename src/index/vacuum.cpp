@@ -51,8 +51,8 @@ void visit_page(Vacuum* vacuum, uint32 list, BlockNumber extent, uint32 page, ui
   for (; *block < blocks; (*block)++) {
     const uint64 start = uint64{*block} * layout.bytes;
     if (start / kPayload != page) break;
-    const BlockHeader* header = reinterpret_cast<const BlockHeader*>(
-        payload(BufferGetPage(buffer)) + start % kPayload);
+    const BlockHeader* header =
+        reinterpret_cast<const BlockHeader*>(payload(BufferGetPage(buffer)) + start % kPayload);
     uint32 gone = 0;
     if (deletes && header->used != 0) {
       gone = dead_slots(vacuum, extent, start, layout, header, buffer);
@@ -76,8 +76,8 @@ void visit_page(Vacuum* vacuum, uint32 list, BlockNumber extent, uint32 page, ui
   WalEdit edit(vacuum->file, buffer);
   Page image = edit.main_page();
   for (uint32 b = first; b < *block; b++) {
-    BlockHeader* header = reinterpret_cast<BlockHeader*>(payload(image) +
-                                                         uint64{b} * layout.bytes % kPayload);
+    BlockHeader* header =
+        reinterpret_cast<BlockHeader*>(payload(image) + uint64{b} * layout.bytes % kPayload);
     header->used &= ~dead[b - first];
     header->spilled &= ~dead[b - first];
   }
@@ -86,8 +86,7 @@ void visit_page(Vacuum* vacuum, uint32 list, BlockNumber extent, uint32 page, ui
 
 void update_entry(Vacuum* vacuum, uint32 list, const ListTotals& totals) {
   const EntryPlace place = entry_place(vacuum->meta, list);
-  Buffer buffer =
-      read_page(vacuum->file, place.block, PageKind::directory, BUFFER_LOCK_EXCLUSIVE);
+  Buffer buffer = read_page(vacuum->file, place.block, PageKind::directory, BUFFER_LOCK_EXCLUSIVE);
   ListEntry entry;
   memcpy(&entry, payload(BufferGetPage(buffer)) + place.offset, sizeof(entry));
   const uint32 live = static_cast<uint32>(Min(totals.live + totals.spilled, uint64{PG_UINT32_MAX}));

@@ -25,8 +25,7 @@ bool complain(const char* opclass, const char* what) {
 bool validate_operators(const char* name, CatCList* operators, Oid family, Oid type) {
   bool valid = true, found = false;
   for (int i = 0; i < operators->n_members; i++) {
-    Form_pg_amop entry =
-        reinterpret_cast<Form_pg_amop>(GETSTRUCT(&operators->members[i]->tuple));
+    Form_pg_amop entry = reinterpret_cast<Form_pg_amop>(GETSTRUCT(&operators->members[i]->tuple));
     if (entry->amopstrategy != kDistanceStrategy) {
       valid = complain(name, "has an operator with an unknown strategy number");
     }
@@ -44,8 +43,7 @@ bool validate_operators(const char* name, CatCList* operators, Oid family, Oid t
 bool validate_support(const char* name, CatCList* procs, Oid type) {
   bool valid = true, found = false;
   for (int i = 0; i < procs->n_members; i++) {
-    Form_pg_amproc entry =
-        reinterpret_cast<Form_pg_amproc>(GETSTRUCT(&procs->members[i]->tuple));
+    Form_pg_amproc entry = reinterpret_cast<Form_pg_amproc>(GETSTRUCT(&procs->members[i]->tuple));
     if (entry->amprocnum != kSupportProc) {
       valid = complain(name, "has a support function with an unknown number");
     } else if (!check_amproc_signature(entry->amproc, INTERNALOID, true, 1, 1, INTERNALOID)) {

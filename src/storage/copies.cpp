@@ -19,8 +19,7 @@ void write_copy(WalEdit& edit, const CopyLayout& layout, uint32 address, const c
   while (left > 0) {
     const uint32 at = start % kPayload;
     const uint32 take = Min(left, static_cast<uint32>(kPayload) - at);
-    Page page =
-        edit.page(place.run + static_cast<BlockNumber>(start / kPayload), PageKind::copies);
+    Page page = edit.page(place.run + static_cast<BlockNumber>(start / kPayload), PageKind::copies);
     memcpy(payload(page) + at, record, take);
     record += take;
     start += take;

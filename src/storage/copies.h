@@ -9,8 +9,8 @@
 namespace avq {
 
 struct CopyPlace {
-  BlockNumber run;    // first page of the run
-  uint32 record;      // number in it
+  BlockNumber run;  // first page of the run
+  uint32 record;    // number in it
 };
 
 inline CopyPlace copy_place(const CopyLayout& layout, uint32 address) {

@@ -4,9 +4,9 @@
 // Block 0 is the meta page. Then, as built: model pages, directory pages, code extents in list
 // order, runs of rerank copies. Later growth appends code extents and copy runs in any order.
 // Every page: the standard header (24 bytes), PageInfo (16 bytes, in the same cache line, since a
-// scan checks it on every page), 8 unused bytes, payload from byte 48 to the end. There is no special
-// space and no hole (pd_lower = pd_upper = BLCKSZ), so GenericXLog keeps every payload byte. Integers
-// are native-endian, as everywhere in PostgreSQL.
+// scan checks it on every page), 8 unused bytes, payload from byte 48 to the end. There is no
+// special space and no hole (pd_lower = pd_upper = BLCKSZ), so GenericXLog keeps every payload
+// byte. Integers are native-endian, as everywhere in PostgreSQL.
 //
 // Invariants:
 //  * Blocks are never freed or moved within a generation; extents and runs are contiguous blocks.
@@ -66,8 +66,8 @@ struct MetaPage {
   uint32 model_crc;
   uint32 heads_crc;  // of the lists' first extents
   uint32 reserved[6];
-  uint64 built_rows;  // rows with a code when the index was built
-  uint32 crc;         // of all the above
+  uint64 built_rows;              // rows with a code when the index was built
+  uint32 crc;                     // of all the above
   uint32 copy_tails[kCopyTails];  // first blocks of the runs that take new copies; 0 = none
 };
 
@@ -137,10 +137,10 @@ static_assert((sizeof(BlockHeader) + kBlockRows * sizeof(ItemPointerData)) % 16 
 
 // Rerank copies (core/rerank_copy.h) fill runs of `run_pages` contiguous pages as one run of bytes.
 struct CopyLayout {
-  uint32 bytes;        // of a record; 0 = no copies
+  uint32 bytes;  // of a record; 0 = no copies
   uint32 run_pages;
   uint32 run_records;
-  uint32 index_bits;   // address = first block of run << index_bits | record
+  uint32 index_bits;  // address = first block of run << index_bits | record
 };
 
 inline CopyLayout copy_layout(Rerank rerank, uint32 dims) {

@@ -89,8 +89,7 @@ void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEnt
 
   WalEdit edit(file, directory);
   page_info(edit.page(current.tail, PageKind::codes))->next = fresh;
-  ListEntry* changed =
-      reinterpret_cast<ListEntry*>(payload(edit.main_page()) + place.offset);
+  ListEntry* changed = reinterpret_cast<ListEntry*>(payload(edit.main_page()) + place.offset);
   changed->tail = fresh;
   changed->open = fresh;
   changed->open_block = 0;

@@ -34,15 +34,13 @@ struct BlockView {
   const BlockHeader* header() const { return reinterpret_cast<const BlockHeader*>(bytes); }
   const uint16* scales() const { return reinterpret_cast<const uint16*>(bytes + layout->scales); }
   const float* offsets() const {
-    return layout->offsets == 0 ? nullptr
-                                : reinterpret_cast<const float*>(bytes + layout->offsets);
+    return layout->offsets == 0 ? nullptr : reinterpret_cast<const float*>(bytes + layout->offsets);
   }
   const ItemPointerData* tids() const {
     return reinterpret_cast<const ItemPointerData*>(bytes + layout->tids);
   }
   uint32 copy(uint32 slot) const {
-    return layout->copies == 0 ? 0
-                               : reinterpret_cast<const uint32*>(bytes + layout->copies)[slot];
+    return layout->copies == 0 ? 0 : reinterpret_cast<const uint32*>(bytes + layout->copies)[slot];
   }
   const uint8* codes() const { return reinterpret_cast<const uint8*>(bytes + layout->codes); }
 };
@@ -69,7 +67,7 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
         pages = info->extent_pages;
         next = info->next;
       }
-      const BlockNumber following = i + 1 < pages               ? extent + i + 1
+      const BlockNumber following = i + 1 < pages                ? extent + i + 1
                                     : next != InvalidBlockNumber ? next
                                                                  : after;
       const char* ahead = probable_page(file, following);
@@ -88,8 +86,8 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
         }
       }
       while (left >= layout.bytes) {
-        // As much of the next page as of this one is used meanwhile: scales and codes, since TIDs and
-        // copy addresses are looked at for few rows.
+        // As much of the next page as of this one is used meanwhile: scales and codes, since TIDs
+        // and copy addresses are looked at for few rows.
         if (ahead != nullptr) {
           prefetch_bytes(ahead + (BLCKSZ - left), layout.tids);
           prefetch_bytes(ahead + (BLCKSZ - left) + layout.codes, layout.bytes - layout.codes);
@@ -119,7 +117,7 @@ struct SlotClaim {
   uint64 start;        // byte of the block in the extent's payloads
   uint32 block;        // number of the block in the extent
   uint32 slot;
-  uint32 owned_copy;   // the copy address that the dead slot owns, or 0
+  uint32 owned_copy;  // the copy address that the dead slot owns, or 0
 };
 
 // Finds a free slot from the entry's open position on. `want_owned`: for a row that brings a copy

@@ -3,11 +3,10 @@
 namespace avq {
 
 void report_damage(Relation index, BlockNumber block, const char* what) {
-  ereport(ERROR,
-          (errcode(ERRCODE_INDEX_CORRUPTED),
-           errmsg("index \"%s\" is damaged at block %u: %s", RelationGetRelationName(index), block,
-                  what),
-           errhint("Rebuild it with REINDEX INDEX, and find out what damaged the file.")));
+  ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                  errmsg("index \"%s\" is damaged at block %u: %s", RelationGetRelationName(index),
+                         block, what),
+                  errhint("Rebuild it with REINDEX INDEX, and find out what damaged the file.")));
   pg_unreachable();
 }
 
@@ -27,8 +26,8 @@ void init_page(Page page, PageKind kind, uint32 owner, uint32 extent_pages, uint
 void check_page(Relation index, BlockNumber block, Page page, PageKind kind) {
   const PageHeaderData* header = reinterpret_cast<PageHeader>(page);
   if (PageIsNew(page)) report_damage(index, block, "the page is empty");
-  if (header->pd_special != BLCKSZ || header->pd_lower != BLCKSZ ||
-      header->pd_upper != BLCKSZ || page_info(page)->page_id != kPageId) {
+  if (header->pd_special != BLCKSZ || header->pd_lower != BLCKSZ || header->pd_upper != BLCKSZ ||
+      page_info(page)->page_id != kPageId) {
     report_damage(index, block, "not a page of an avq index");
   }
   if (page_info(page)->kind != kind) report_damage(index, block, "a page of another kind");

@@ -43,9 +43,7 @@ inline void prefetch_bytes(const char* from, Size length) {
 [[noreturn]] void report_damage(Relation index, BlockNumber block, const char* what);
 
 inline char* payload(Page page) { return page + kPayloadStart; }
-inline PageInfo* page_info(Page page) {
-  return reinterpret_cast<PageInfo*>(page + kInfoStart);
-}
+inline PageInfo* page_info(Page page) { return reinterpret_cast<PageInfo*>(page + kInfoStart); }
 
 // An empty page of `kind`; its PageInfo says extent_pages and extent_index, next is invalid.
 void init_page(Page page, PageKind kind, uint32 owner, uint32 extent_pages, uint32 extent_index);

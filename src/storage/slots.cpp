@@ -68,9 +68,9 @@ class SlotWriter {
     const uint64 index = start / kPayload;
     const bool on_main = index == claim_.start / kPayload;
     if (on_main != (main_ != nullptr)) return nullptr;
-    Page page = on_main ? main_
-                        : edit_.page(claim_.extent + static_cast<BlockNumber>(index),
-                                     PageKind::codes);
+    Page page = on_main
+                    ? main_
+                    : edit_.page(claim_.extent + static_cast<BlockNumber>(index), PageKind::codes);
     return payload(page) + start % kPayload;
   }
 
@@ -79,8 +79,8 @@ class SlotWriter {
   Page main_;
 };
 
-void write_slot(WalEdit& edit, const SlotClaim& claim, const BlockLayout& layout,
-                const NewRow& row, uint32 copy_address, Page main) {
+void write_slot(WalEdit& edit, const SlotClaim& claim, const BlockLayout& layout, const NewRow& row,
+                uint32 copy_address, Page main) {
   SlotWriter writer(edit, claim, main);
   if (layout.subspaces > 0) {
     writer.bytes(layout.scales + claim.slot * sizeof(uint16), &row.scale, sizeof(uint16));
@@ -102,8 +102,8 @@ void write_slot(WalEdit& edit, const SlotClaim& claim, const BlockLayout& layout
 }
 
 uint32 pages_of_block(const SlotClaim& claim, const BlockLayout& layout) {
-  return static_cast<uint32>((claim.start + layout.bytes - 1) / kPayload -
-                             claim.start / kPayload + 1);
+  return static_cast<uint32>((claim.start + layout.bytes - 1) / kPayload - claim.start / kPayload +
+                             1);
 }
 
 // Reserves and writes a copy as a change of its own: for rows too large to be one WAL record. A

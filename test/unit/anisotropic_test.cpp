@@ -82,7 +82,8 @@ struct Problem {
   std::vector<float> codebooks, target, direction;
 
   Problem(size_t subspaces_, size_t width_, uint64_t seed)
-      : subspaces(subspaces_), width(width_),
+      : subspaces(subspaces_),
+        width(width_),
         codebooks(gaussian_rows(subspaces * width, kCodewords, seed)),
         target(gaussian_rows(1, subspaces * width, seed + 1)),
         direction(gaussian_rows(1, subspaces * width, seed + 2)) {
@@ -202,16 +203,21 @@ TEST(Scale, StaysWithinAThirdAndThriceThePlainOne) {
   EXPECT_EQ(best_scale({0, 0, 0, 0}, 50), 0);
 }
 
-// --- the paper's joint update against a dense solve of the same normal equations ------------------
+// --- the paper's joint update against a dense solve of the same normal equations
+// ------------------
 
 struct JointData {
   size_t rows, subspaces, width;
   std::vector<float> targets, directions, weights, codebooks;
 
   JointData(size_t rows_, size_t subspaces_, size_t width_)
-      : rows(rows_), subspaces(subspaces_), width(width_),
-        targets(clustered_rows(rows, subspaces * width, 20, 0.5f, 0.4f, 1)), directions(targets),
-        weights(rows), codebooks(subspaces * width * kCodewords) {
+      : rows(rows_),
+        subspaces(subspaces_),
+        width(width_),
+        targets(clustered_rows(rows, subspaces * width, 20, 0.5f, 0.4f, 1)),
+        directions(targets),
+        weights(rows),
+        codebooks(subspaces * width * kCodewords) {
     const size_t dims = subspaces * width;
     for (size_t i = 0; i < rows; ++i) {
       double square = 0;
@@ -277,8 +283,7 @@ TEST(JointUpdate, ComesCloseToTheDenseSolution) {
     fill_code_tables(data.codebooks.data(), data.subspaces, 2, &data.targets[i * dims],
                      &data.directions[i * dims], squared.data(), parallel.data());
     assign_plain(squared.data(), data.subspaces, &codes[i * data.subspaces]);
-    descend(squared.data(), parallel.data(), data.subspaces, kEta, 10,
-            &codes[i * data.subspaces]);
+    descend(squared.data(), parallel.data(), data.subspaces, kEta, 10, &codes[i * data.subspaces]);
   }
   const long unknowns = static_cast<long>(dims * kCodewords);
   Eigen::MatrixXd matrix = Eigen::MatrixXd::Zero(unknowns, unknowns);

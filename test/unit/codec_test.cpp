@@ -270,13 +270,13 @@ Keys scan(const Index& index, const float* raw_query, float z, QueryTables* tabl
     float offsets[kBlockRows] = {}, out[kBlockRows];
     scales[5] = float_to_bfloat16(index.encoded[i].scale);
     offsets[5] = index.encoded[i].offset;
-    const ScanParams params = {lut.data(), tables.step, tables.base,
-                               list_scores[index.lists[i]], -INFINITY};
+    const ScanParams params = {lut.data(), tables.step, tables.base, list_scores[index.lists[i]],
+                               -INFINITY};
     score_block(block.data(), shape.subspaces, scales, offsets, params, out);
     keys.key.push_back(out[5]);
     keys.scale.push_back(index.encoded[i].scale);
-    keys.truth.push_back(true_score(shape.metric, query.data(), &index.prepared[i * padded],
-                                    padded));
+    keys.truth.push_back(
+        true_score(shape.metric, query.data(), &index.prepared[i * padded], padded));
   }
   return keys;
 }

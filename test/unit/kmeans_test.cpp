@@ -23,8 +23,8 @@ Sample sample_of(Metric metric, const std::vector<float>& rows, size_t dims,
 double mean_error(const Sample& sample, const ListSet& lists) {
   double error = 0;
   for (size_t row = 0; row < sample.rows; ++row) {
-    error += l2_squared(sample.at(row), &lists.centres[lists.list_of[row] * sample.dims],
-                        sample.dims);
+    error +=
+        l2_squared(sample.at(row), &lists.centres[lists.list_of[row] * sample.dims], sample.dims);
   }
   return error / static_cast<double>(sample.rows);
 }

@@ -58,8 +58,8 @@ void expect_usable(const TrainedModel& model, const std::vector<float>& rows) {
     uint32_t list;
     assign_lists(model.view(), prepared.data(), 1, &list);
     ASSERT_LT(list, shape.lists);
-    const EncodedRow row = encode(model.view(), prepared.data(), list, codes.data(),
-                                  scratch.data());
+    const EncodedRow row =
+        encode(model.view(), prepared.data(), list, codes.data(), scratch.data());
     EXPECT_TRUE(std::isfinite(row.scale) && row.scale >= 0 && std::isfinite(row.offset));
     const QueryTables tables = build_tables(model.view(), prepared.data(), 2, lut.data());
     EXPECT_TRUE(std::isfinite(tables.step) && std::isfinite(tables.base));
@@ -272,8 +272,7 @@ TEST(Recall, OfCodesHoldsItsFloorForEveryMetric) {
   const auto rows = clustered_rows(5000, 48, 100, 0.7f, 0.3f, 1);
   const auto queries = clustered_rows(60, 48, 100, 0.7f, 0.3f, 1);
   for (const Metric metric : kMetrics) {
-    const TrainedModel model =
-        train(make_options(metric, 48, 40), rows.data(), 5000, nullptr);
+    const TrainedModel model = train(make_options(metric, 48, 40), rows.data(), 5000, nullptr);
     EXPECT_GT(code_recall(model, rows, queries), 0.97) << static_cast<int>(metric);
   }
 }
