@@ -15,9 +15,9 @@ namespace avq {
 // The exact best rows of some queries among the first `pool` of rows spread over the sample.
 struct ExactTop {
   size_t queries = 0;
-  size_t depth = 0;             // rows per query
-  std::vector<uint32_t> rows;   // queries x depth, best first: row numbers
-  std::vector<float> scores;    // queries x depth
+  size_t depth = 0;            // rows per query
+  std::vector<uint32_t> rows;  // queries x depth, best first: row numbers
+  std::vector<float> scores;   // queries x depth
 };
 
 // queries: count x dims, raw. own_rows: the row that each query is, left out of its own answer, or
@@ -27,15 +27,15 @@ ExactTop exact_top(const Sample& sample, size_t pool, const float* queries, size
 
 // Lists as routing sees them, in the raw (unrotated) space.
 struct RoutingLists {
-  const float* centres;       // count x dims
+  const float* centres;  // count x dims
   size_t count;
   size_t dims;
   Metric metric;
-  const float* sigma;         // count
-  const float* bias;          // count: |c|^2 / 2, used for l2
-  const uint32_t* list_of;    // by row number
-  const uint32_t* spill_of;   // by row number, or null
-  const uint32_t* sizes;      // rows of each list, spilled ones included
+  const float* sigma;        // count
+  const float* bias;         // count: |c|^2 / 2, used for l2
+  const uint32_t* list_of;   // by row number
+  const uint32_t* spill_of;  // by row number, or null
+  const uint32_t* sizes;     // rows of each list, spilled ones included
 };
 
 struct RoutingCost {
