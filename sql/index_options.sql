@@ -39,6 +39,8 @@ SELECT rotated FROM built('rotate = off');
 SELECT rotated IS NOT NULL AS chosen FROM built('rotate = auto');
 SELECT soar FROM built('soar_lambda = 1.5, lists = 10');
 SELECT soar FROM built('soar_lambda = 0, lists = 10');
+-- Chosen by the build's sample.
+SELECT soar IN (0, 1) AS chosen FROM built('soar_lambda = -1, lists = 10');
 SELECT word, (built('rerank = ' || word)).rerank
   FROM unnest('{auto,half,int8,float,''float'',heap,HALF}'::text[]) word;
 SELECT * FROM built('lists = 5, dims_per_subspace = 4, anisotropy = 3, row_scale = off, '
@@ -64,7 +66,8 @@ CREATE INDEX ON item USING avq (v) WITH (anisotropic_threshold = -0.5);
 CREATE INDEX ON item USING avq (v) WITH (anisotropy = 3, anisotropic_threshold = 0.2);
 CREATE INDEX ON item USING avq (v) WITH (row_scale = perhaps);
 CREATE INDEX ON item USING avq (v) WITH (rotate = 90);
-CREATE INDEX ON item USING avq (v) WITH (soar_lambda = -1);
+CREATE INDEX ON item USING avq (v) WITH (soar_lambda = -0.5);
+CREATE INDEX ON item USING avq (v) WITH (soar_lambda = -2);
 CREATE INDEX ON item USING avq (v) WITH (soar_lambda = 11);
 CREATE INDEX ON item USING avq (v) WITH (rerank = best);
 CREATE INDEX ON item USING avq (v) WITH (target_recall = 0.4);
