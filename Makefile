@@ -40,7 +40,7 @@ avq--$(EXTVERSION).sql: $(INSTALL_SQL)
 demo:
 	@scripts/demo.sh
 
-# One suite only: make test SUITES=tap TAP_TESTS=test/t/002_crash.pl
+# One suite only: make test SUITES=tap TAP_FILES=test/t/002_crash.pl
 test:
 	@scripts/test.sh $(SUITES)
 

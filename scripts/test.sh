@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # make test: sets up what is missing, builds, and runs every suite: lint unit regress isolation tap.
-# Arguments choose suites; TAP_TESTS chooses scripts, e.g.
-#   TAP_TESTS=test/t/002_crash.pl scripts/test.sh tap
+# Arguments choose suites; TAP_FILES chooses scripts, e.g.
+#   TAP_FILES=test/t/002_crash.pl scripts/test.sh tap
 # The servers are private ones of an own copy of PostgreSQL, stopped and removed at the end. On a
 # failure, the outputs worth reading are kept in build/test-logs.
 set -euo pipefail
@@ -71,7 +71,7 @@ run_tap() {
     PG_REGRESS="$pgxs_dir/src/test/regress/pg_regress" \
     share_contrib_dir="$("$pg_bin/pg_config" --sharedir)/extension" \
     prove -j "$(nproc)" -I "$pgxs_dir/src/test/perl" -I test/lib --timer --failures \
-    ${TAP_TESTS:-test/t/*.pl}
+    ${TAP_FILES:-test/t/*.pl}
 }
 
 keep_logs() {
