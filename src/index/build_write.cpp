@@ -171,7 +171,8 @@ void Writer::lay_out() {
     entry->open_block =
         static_cast<uint32>(last_block - uint64{extents.full} * extents.full_blocks);
     entry->pages = extents.pages();
-    entry->live = static_cast<uint32>(list_rows(list));
+    entry->live = build_->counts[list];
+    entry->spilled = build_->spill_counts[list];
     if (list < meta.shape.lists) at_.copy_rows += build_->counts[list];
   }
 

@@ -113,7 +113,7 @@ Datum avq_index_info(PG_FUNCTION_ARGS) {
     if (list >= meta.shape.lists) {
       special += entry.live;
     } else {
-      most = Max(most, int64{entry.live});
+      most = Max(most, int64{entry.live} + entry.spilled);
     }
   }
   const int64 other = 1 + int64{meta.model_pages} + meta.directory_pages + code_pages;

@@ -89,11 +89,13 @@ void update_entry(Vacuum* vacuum, uint32 list, const ListTotals& totals) {
   Buffer buffer = read_page(vacuum->file, place.block, PageKind::directory, BUFFER_LOCK_EXCLUSIVE);
   ListEntry entry;
   memcpy(&entry, payload(BufferGetPage(buffer)) + place.offset, sizeof(entry));
-  const uint32 live = static_cast<uint32>(Min(totals.live + totals.spilled, uint64{PG_UINT32_MAX}));
+  const uint32 live = static_cast<uint32>(Min(totals.live, uint64{PG_UINT32_MAX}));
+  const uint32 spilled = static_cast<uint32>(Min(totals.spilled, uint64{PG_UINT32_MAX}));
   const uint32 dead = static_cast<uint32>(Min(totals.dead, uint64{PG_UINT32_MAX}));
   // Inserts may go back to the first free slot; without one they go on where they are.
-  const bool reopen = totals.open != InvalidBlockNumber && totals.removed > 0;
-  if (entry.live == live && entry.dead == dead && !reopen) {
+  const bool reopen = totals.open != InvalidBlockNumber && totals.dead > 0 &&
+                      (entry.open != totals.open || entry.open_block != totals.open_block);
+  if (entry.live == live && entry.dead == dead && entry.spilled == spilled && !reopen) {
     UnlockReleaseBuffer(buffer);
     return;
   }
@@ -101,6 +103,7 @@ void update_entry(Vacuum* vacuum, uint32 list, const ListTotals& totals) {
   ListEntry* stored = reinterpret_cast<ListEntry*>(payload(edit.main_page()) + place.offset);
   stored->live = live;
   stored->dead = dead;
+  stored->spilled = spilled;
   if (reopen) {
     stored->open = totals.open;
     stored->open_block = totals.open_block;

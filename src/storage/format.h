@@ -78,8 +78,8 @@ struct ListEntry {
   BlockNumber open;   // the extent from which an insert searches a free slot
   uint32 open_block;  // and the block of it
   uint32 pages;       // in all extents
-  uint32 live, dead;  // as of the last build or VACUUM
-  uint32 reserved;
+  uint32 live, dead;  // as of the last build or VACUUM: rows; free slots that own a copy
+  uint32 spilled;     // and second codes
 };
 static_assert(sizeof(ListEntry) == 32);
 inline constexpr uint32 kEntriesPerPage = kPayload / sizeof(ListEntry);
