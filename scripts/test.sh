@@ -24,9 +24,9 @@ rm -rf "$logs"
 summary=()
 failed=0
 # Runs one suite, shows its output, and keeps its closing lines for the summary.
-# Arguments: name, how many closing lines, command.
+# Arguments: name, pattern of the closing lines, command.
 run_suite() {
-  local name=$1 lines=$2 log=$work/$1.log begin=$SECONDS verdict=ok
+  local name=$1 closing=$2 log=$work/$1.log begin=$SECONDS verdict=ok
   shift 2
   say "$name"
   if ! "$@" 2>&1 | tee "$log"; then
@@ -34,7 +34,7 @@ run_suite() {
     failed=1
   fi
   summary+=("-- $name: $verdict, $((SECONDS - begin)) s"
-    "$(grep -vE '^[[:space:]=-]*$' "$log" | tail -n "$lines" | sed 's/^/   /')")
+    "$({ grep -E "$closing" "$log" || tail -n 1 "$log"; } | sed 's/^ */   /')")
 }
 
 # The server's user may be unable to read the checkout, and writes its results: it gets a copy.
@@ -83,19 +83,20 @@ keep_logs() {
   echo "outputs kept in build/test-logs"
 }
 
-wants lint && run_suite lint 1 "$avq_top/scripts/lint.sh" --basic
-wants unit && run_suite unit 2 make -s -C "$avq_top/test/unit" -j"$(nproc)" check
+wants lint && run_suite lint '^lint:' "$avq_top/scripts/lint.sh" --basic
+wants unit && run_suite unit '^\[( +(PASSED|FAILED)|=+\].* ran)' \
+  make -s -C "$avq_top/test/unit" -j"$(nproc)" check
 if wants regress || wants isolation || wants tap; then
   make_private_postgres "$pg_config"
   copy_tree
 fi
 if wants regress || wants isolation; then
   start_private_server fsync=off max_prepared_transactions=5
-  wants regress && run_suite regress 1 run_regress
-  wants isolation && run_suite isolation 1 run_isolation
+  wants regress && run_suite regress 'tests? (passed|failed)' run_regress
+  wants isolation && run_suite isolation 'tests? (passed|failed)' run_isolation
   stop_private_server
 fi
-wants tap && run_suite tap 3 run_tap
+wants tap && run_suite tap '^(test/t/.*Failed: [1-9]|Files=|Result:)' run_tap
 
 say "summary"
 printf '%s\n' "${summary[@]}"
