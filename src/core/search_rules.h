@@ -27,18 +27,29 @@ inline float bound_width(double target_recall) noexcept {
   return static_cast<float>(interpolate(kTable, target_recall));
 }
 
-// Lists to have opened before the `row`-th row (from 1) is returned.
-inline uint32_t lists_to_probe(double target_recall, uint32_t lists, uint64_t row) noexcept {
+struct Probes {
+  uint32_t lists;
+  double rows;  // in these lists: more are opened until there are so many
+};
+
+// What to have opened before the `row`-th row (from 1) is returned. A share of the lists alone
+// would not do: where rows differ in length, the lists with the best routes may hold a few rows
+// each.
+inline Probes probes_for(double target_recall, uint32_t lists, double rows, uint64_t row) noexcept {
   static constexpr double kShare[][2] = {{0.5, 0.005}, {0.8, 0.025}, {0.9, 0.05},
                                          {0.95, 0.12}, {0.98, 0.2},  {0.99, 0.3},
                                          {0.995, 0.4}, {0.999, 0.7}, {1.0, 1.0}};
-  if (target_recall >= 1) return lists;
+  constexpr double kRowsPerShare = 0.35;
+  constexpr double kLeastRows = 4096;  // cheap, whatever the share
+  if (target_recall >= 1) return {lists, rows};
   // Deeper rows lie in more lists; steps of doubling, so that lists are opened in few passes.
   double steps = 10;
   while (steps < static_cast<double>(row)) steps *= 2;
-  const double share = interpolate(kShare, target_recall) * std::pow(steps / 10, 0.25);
-  const double probes = std::ceil(std::max(share * lists, 6.0));
-  return static_cast<uint32_t>(std::min<double>(probes, lists));
+  const double depth = std::pow(steps / 10, 0.25);
+  const double share = interpolate(kShare, target_recall) * depth;
+  const double count = std::ceil(std::max(share * lists, 6.0));
+  return {static_cast<uint32_t>(std::min<double>(count, lists)),
+          std::min(rows, std::max(kRowsPerShare * share * rows, kLeastRows * depth))};
 }
 
 // Candidates that may be rescored before the `row`-th row is returned, however many still overlap

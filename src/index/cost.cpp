@@ -65,8 +65,9 @@ void avq_cost_estimate(PlannerInfo* root, IndexPath* path, double loop_count, Co
   const double target = settings.target_recall >= 0 ? settings.target_recall : 0.95;
   const double probes = settings.probes > 0
                             ? Min(double(settings.probes), facts.lists)
-                            : lists_to_probe(target, static_cast<uint32>(facts.lists),
-                                             static_cast<uint64>(Max(rows_taken, 1.0)));
+                            : probes_for(target, static_cast<uint32>(facts.lists), facts.rows,
+                                         static_cast<uint64>(Max(rows_taken, 1.0)))
+                                  .lists;
   const double share = probes / facts.lists;
 
   const double route = facts.lists * facts.dims * kRouteCostPerDim * cpu_operator_cost;

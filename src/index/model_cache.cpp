@@ -40,20 +40,23 @@ void sweep(Relation index, const MetaPage& meta) {
   }
 }
 
-void load_heads(IndexFile& file, CachedIndex* entry) {
+// Reads the directory: heads, which never change within a generation, and row counts, which do.
+void load_directory(IndexFile& file, CachedIndex* entry) {
   const uint32 lists = total_lists(entry->meta);
-  BlockNumber* heads = static_cast<BlockNumber*>(palloc(sizeof(BlockNumber) * lists));
+  entry->total_rows = 0;
   for (uint32 first = 0; first < lists; first += kEntriesPerPage) {
     CHECK_FOR_INTERRUPTS();
     Buffer buffer = read_page(file, entry_place(entry->meta, first).block, PageKind::directory,
                               BUFFER_LOCK_SHARE);
     const ListEntry* stored = reinterpret_cast<const ListEntry*>(payload(BufferGetPage(buffer)));
     for (uint32 i = 0; i < kEntriesPerPage && first + i < lists; i++) {
-      heads[first + i] = stored[i].head;
+      entry->heads[first + i] = stored[i].head;
+      if (first + i >= entry->meta.shape.lists) continue;
+      entry->rows[first + i] = stored[i].live + stored[i].spilled;
+      entry->total_rows += entry->rows[first + i];
     }
     UnlockReleaseBuffer(buffer);
   }
-  entry->heads = heads;
 }
 
 void load_model(IndexFile& file, CachedIndex* entry) {
@@ -101,7 +104,10 @@ CachedIndex* load(IndexFile& file, const MetaPage& meta) {
   entry->meta = meta;
   entry->geometry = list_geometry(meta);
   load_model(file, entry);
-  load_heads(file, entry);
+  const Size lists = total_lists(meta);
+  entry->heads = static_cast<BlockNumber*>(palloc(sizeof(BlockNumber) * lists));
+  entry->rows = static_cast<uint32*>(palloc(sizeof(uint32) * lists));
+  load_directory(file, entry);
   entry->recent = make_recent(file);
   MemoryContextSwitchTo(caller);
 
@@ -119,8 +125,9 @@ CachedIndex* acquire_cached(IndexFile& file) {
   sweep(file.relation, meta);
   for (CachedIndex* entry = entries; entry != nullptr; entry = entry->next) {
     if (!matches(entry, file.relation, meta)) continue;
+    entry->meta = meta;                             // the copy tails move
+    if (entry->stale) load_directory(file, entry);  // VACUUM, most likely: new counts
     entry->stale = false;
-    entry->meta = meta;  // the copy tails move
     return entry;
   }
   return load(file, meta);

@@ -20,7 +20,9 @@ struct CachedIndex {
   MetaPage meta;  // copy_tails as of acquire()
   ListGeometry geometry;
   Model model;
-  const BlockNumber* heads;  // first extents of all lists, the special ones included
+  BlockNumber* heads;  // first extents of all lists, the special ones included
+  uint32* rows;              // codes of the model's lists, as of the last look at the directory
+  double total_rows;         // their sum
   RecentBuffers* recent;     // for reads by scans
 };
 

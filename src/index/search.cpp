@@ -157,11 +157,21 @@ void set_keep(Search* search, uint32 keep) {
   search->keep = keep;
 }
 
-void open_lists(Search* search, uint32 count) {
+// Opens lists up to `count` in all, and more until those opened hold `rows` rows.
+void open_lists(Search* search, uint32 count, double rows) {
   count = Min(count, search->most_lists);
-  if (count <= search->opened) return;
-  order_lists(search, count);
   const uint32 first = search->opened;
+  if (count <= first) return;
+  for (;;) {
+    order_lists(search, count);
+    double held = search->rows_opened;
+    for (uint32 i = first; i < count; i++) held += search->cached->rows[search->order[i]];
+    if (held >= rows || count == search->most_lists) {
+      search->rows_opened = held;
+      break;
+    }
+    count = Min(count + Max(count / 4, 1u), search->most_lists);
+  }
   search->open = static_cast<OpenList*>(
       grow(search, search->open, first, &search->open_room, count, sizeof(OpenList)));
   for (uint32 i = first; i < count; i++) {
@@ -205,10 +215,10 @@ void collect_uncodable(Search* search) {
   }
 }
 
-uint32 lists_wanted(const Search* search) {
-  if (settings.probes > 0) return static_cast<uint32>(settings.probes);
-  return lists_to_probe(search->target_recall, search->cached->model.shape.lists,
-                        search->emitted + 1);
+Probes probes_wanted(const Search* search) {
+  if (settings.probes > 0) return {static_cast<uint32>(settings.probes), 0};
+  return probes_for(search->target_recall, search->cached->model.shape.lists,
+                    search->cached->total_rows, search->emitted + 1);
 }
 
 // Inner products order rows alike for a query of any length: brings one whose squares would leave
@@ -321,9 +331,10 @@ void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, Hea
 bool next_row(Search* search, ItemPointer tid) {
   for (;;) {
     CHECK_FOR_INTERRUPTS();
-    const uint32 wanted = lists_wanted(search);
-    if (search->opened < Min(wanted, search->most_lists)) {
-      open_lists(search, wanted);
+    const Probes wanted = probes_wanted(search);
+    if (search->opened < search->most_lists &&
+        (search->opened < wanted.lists || search->rows_opened < wanted.rows)) {
+      open_lists(search, Max(wanted.lists, search->opened + 1), wanted.rows);
       continue;
     }
     const bool fixed_depth = settings.rerank_depth > 0;
@@ -360,7 +371,7 @@ bool next_row(Search* search, ItemPointer tid) {
     } else if (search->floor_key < kInfinity) {
       refill(search);
     } else if (search->opened < search->most_lists) {
-      open_lists(search, search->opened + Max(1u, search->opened / 2));
+      open_lists(search, search->opened + Max(1u, search->opened / 2), 0);
     } else {
       return false;
     }

@@ -33,7 +33,7 @@ TEST(SearchRules, ProbesStayBetweenOneAndAllLists) {
   for (const uint32_t lists : {1u, 2u, 5u, 6u, 7u, 100u, 5000u, 65536u}) {
     for (const double target : kTargets) {
       for (const uint64_t row : {1ul, 10ul, 11ul, 1000ul, 1000000000ul}) {
-        const uint32_t probes = lists_to_probe(target, lists, row);
+        const uint32_t probes = probes_for(target, lists, 1e5, row).lists;
         EXPECT_GE(probes, 1u);
         EXPECT_LE(probes, lists);
       }
@@ -45,19 +45,19 @@ TEST(SearchRules, ProbesGrowWithTargetListsAndDepth) {
   for (const uint64_t row : {1ul, 10ul, 100ul, 10000ul}) {
     uint32_t last = 0;
     for (const double target : kTargets) {
-      const uint32_t probes = lists_to_probe(target, 1000, row);
+      const uint32_t probes = probes_for(target, 1000, 1e5, row).lists;
       EXPECT_GE(probes, last) << target << " " << row;
-      EXPECT_LE(probes, lists_to_probe(target, 2000, row)) << target << " " << row;
-      EXPECT_LE(probes, lists_to_probe(target, 1000, row * 10)) << target << " " << row;
+      EXPECT_LE(probes, probes_for(target, 2000, 1e5, row).lists) << target << " " << row;
+      EXPECT_LE(probes, probes_for(target, 1000, 1e5, row * 10).lists) << target << " " << row;
       last = probes;
     }
   }
 }
 
 TEST(SearchRules, FewRowsOfOneScanChangeProbesInFewSteps) {
-  uint32_t changes = 0, last = lists_to_probe(0.9, 10000, 1);
+  uint32_t changes = 0, last = probes_for(0.9, 10000, 1e5, 1).lists;
   for (uint64_t row = 2; row <= 1000; row++) {
-    const uint32_t probes = lists_to_probe(0.9, 10000, row);
+    const uint32_t probes = probes_for(0.9, 10000, 1e5, row).lists;
     changes += probes != last;
     last = probes;
   }
@@ -65,7 +65,8 @@ TEST(SearchRules, FewRowsOfOneScanChangeProbesInFewSteps) {
 }
 
 TEST(SearchRules, TargetOfOneMeansEverything) {
-  for (const uint32_t lists : {1u, 7u, 65536u}) EXPECT_EQ(lists_to_probe(1, lists, 1), lists);
+  for (const uint32_t lists : {1u, 7u, 65536u})
+    EXPECT_EQ(probes_for(1, lists, 1e5, 1).lists, lists);
   EXPECT_EQ(rescore_budget(1, 1), UINT64_MAX);
 }
 
@@ -80,6 +81,16 @@ TEST(SearchRules, BudgetsGrowWithTargetAndDepth) {
       last = budget;
     }
   }
+}
+
+// Where the best lists hold a few rows each, a share of the lists is not enough.
+TEST(SearchRules, AsksForRowsAsWellAsLists) {
+  EXPECT_EQ(probes_for(0.95, 100, 1000, 1).rows, 1000);  // a small table: all of it
+  EXPECT_GE(probes_for(0.95, 100, 20000, 1).rows, 4000);
+  EXPECT_GT(probes_for(0.95, 100, 20000, 100).rows, probes_for(0.95, 100, 20000, 10).rows);
+  EXPECT_GT(probes_for(0.95, 1000, 1e6, 1).rows, 1e4);
+  EXPECT_LT(probes_for(0.95, 1000, 1e6, 1).rows, 1e5);
+  EXPECT_EQ(probes_for(1, 1000, 1e6, 1).rows, 1e6);
 }
 
 }  // namespace
