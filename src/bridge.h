@@ -15,8 +15,8 @@
 #include <exception>
 #include <new>
 
+#include "compat.h"
 #include "core/error.h"
-#include "pg.h"
 
 namespace avq::bridge {
 
@@ -75,7 +75,9 @@ inline void report(const Failure& failure) {
 // The stop flag that PostgreSQL's side hands to long core loops: only what ends the statement.
 // InterruptPending is also raised for requests that CHECK_FOR_INTERRUPTS serves and returns from
 // (logging of memory contexts, barriers of DROP DATABASE); those must not cancel a build.
-inline bool interrupt_pending() noexcept { return QueryCancelPending || ProcDiePending; }
+inline bool interrupt_pending() noexcept {
+  return QueryCancelPending || ProcDiePending || transaction_timeout_pending();
+}
 
 }  // namespace avq::bridge
 

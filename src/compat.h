@@ -38,6 +38,22 @@ inline bool read_recent_buffer(Relation relation, BlockNumber block, Buffer buff
 #endif
 }
 
+// For code of others that runs with its owner's rights (17: as in REINDEX and the like).
+inline void restrict_search_path() {
+#if PG_VERSION_NUM >= 170000
+  RestrictSearchPath();
+#endif
+}
+
+// Raised by transaction_timeout, which does not raise QueryCancelPending.
+inline bool transaction_timeout_pending() {
+#if PG_VERSION_NUM >= 170000
+  return TransactionTimeoutPending;
+#else
+  return false;
+#endif
+}
+
 inline void vacuum_delay(bool analyzing) {
 #if PG_VERSION_NUM >= 180000
   vacuum_delay_point(analyzing);

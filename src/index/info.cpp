@@ -15,7 +15,8 @@ PG_FUNCTION_INFO_V1(avq_index_info);
 PG_FUNCTION_INFO_V1(avq_last_scan);
 }
 
-// Errors: not an avq index, another session's temporary table, not valid, no SELECT on the table.
+// Errors: not an avq index, another session's temporary table, not valid, no SELECT on the table,
+// unlogged on a standby.
 Relation avq::open_avq_index(Oid oid, LOCKMODE lock) {
   Relation index = relation_open(oid, lock);
   if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_indam == nullptr ||
@@ -34,6 +35,11 @@ Relation avq::open_avq_index(Oid oid, LOCKMODE lock) {
   const AclResult allowed = pg_class_aclcheck(index->rd_index->indrelid, GetUserId(), ACL_SELECT);
   if (allowed != ACLCHECK_OK) {
     aclcheck_error(allowed, OBJECT_TABLE, get_rel_name(index->rd_index->indrelid));
+  }
+  if (index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED && RecoveryInProgress()) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot access unlogged index \"%s\" during recovery",
+                           RelationGetRelationName(index))));
   }
   return index;
 }
