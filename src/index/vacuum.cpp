@@ -92,8 +92,9 @@ void update_entry(Vacuum* vacuum, uint32 list, const ListTotals& totals) {
   const uint32 live = static_cast<uint32>(Min(totals.live, uint64{PG_UINT32_MAX}));
   const uint32 spilled = static_cast<uint32>(Min(totals.spilled, uint64{PG_UINT32_MAX}));
   const uint32 dead = static_cast<uint32>(Min(totals.dead, uint64{PG_UINT32_MAX}));
-  // Inserts may go back to the first free slot; without one they go on where they are.
-  const bool reopen = totals.open != InvalidBlockNumber && totals.dead > 0 &&
+  // Inserts go back to the first free slot; without one they go on where they are. Whether this
+  // VACUUM freed it does not matter, nor whether it owns a copy (`dead` counts only such).
+  const bool reopen = totals.open != InvalidBlockNumber &&
                       (entry.open != totals.open || entry.open_block != totals.open_block);
   if (entry.live == live && entry.dead == dead && entry.spilled == spilled && !reopen) {
     UnlockReleaseBuffer(buffer);
@@ -148,7 +149,7 @@ IndexBulkDeleteResult* visit_index(IndexVacuumInfo* info, IndexBulkDeleteResult*
     stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
   }
   Vacuum vacuum;
-  vacuum.file = open_file(info->index);
+  vacuum.file = open_file(info->index, info->strategy);
   read_meta(vacuum.file, &vacuum.meta);
   vacuum.geometry = list_geometry(vacuum.meta);
   vacuum.callback = callback;

@@ -71,6 +71,10 @@ bool claim_slot(IndexFile& file, uint32 list, const ListEntry& entry, const Bloc
   return false;
 }
 
+static bool same_open(const ListEntry& a, const ListEntry& b) {
+  return a.open == b.open && a.open_block == b.open_block;
+}
+
 void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEntry& entry,
                const BlockLayout& layout) {
   // An eighth of what the list has, so that a long list stays in few pieces and a short one small.
@@ -81,7 +85,7 @@ void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEnt
   Buffer directory = read_page(file, place.block, PageKind::directory, BUFFER_LOCK_EXCLUSIVE);
   ListEntry current;
   memcpy(&current, payload(BufferGetPage(directory)) + place.offset, sizeof(current));
-  if (current.tail != entry.tail) {  // somebody else has grown it
+  if (current.tail != entry.tail || !same_open(current, entry)) {  // somebody was faster
     UnlockReleaseBuffer(directory);
     return;
   }
@@ -97,14 +101,20 @@ void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEnt
   edit.finish();
 }
 
-void advance_open(IndexFile& file, const MetaPage& meta, uint32 list, BlockNumber extent,
-                  uint32 block) {
+void advance_open(IndexFile& file, const MetaPage& meta, uint32 list, const ListEntry& entry,
+                  BlockNumber extent, uint32 block) {
   const EntryPlace place = entry_place(meta, list);
   Buffer directory = read_page(file, place.block, PageKind::directory, BUFFER_LOCK_EXCLUSIVE);
+  ListEntry current;
+  memcpy(&current, payload(BufferGetPage(directory)) + place.offset, sizeof(current));
+  if (!same_open(current, entry)) {
+    UnlockReleaseBuffer(directory);
+    return;
+  }
   WalEdit edit(file, directory);
-  ListEntry* entry = reinterpret_cast<ListEntry*>(payload(edit.main_page()) + place.offset);
-  entry->open = extent;
-  entry->open_block = block;
+  ListEntry* changed = reinterpret_cast<ListEntry*>(payload(edit.main_page()) + place.offset);
+  changed->open = extent;
+  changed->open_block = block;
   edit.finish();
 }
 

@@ -126,13 +126,14 @@ struct SlotClaim {
 bool claim_slot(IndexFile& file, uint32 list, const ListEntry& entry, const BlockLayout& layout,
                 bool want_owned, SlotClaim* claim);
 
-// Appends an extent to a list if it still ends where `entry` says; another backend may have been
-// faster, then nothing is done. Locks directory -> last extent's first page -> new pages.
+// Appends an extent to a list if its entry still is what `entry` says; another backend may have
+// grown it, or VACUUM have freed slots, then nothing is done. Locks directory -> last extent's first page -> new pages.
 void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEntry& entry,
                const BlockLayout& layout);
 
-// Moves a list's open position forward to where a free slot was found; a hint, nothing more.
-void advance_open(IndexFile& file, const MetaPage& meta, uint32 list, BlockNumber extent,
-                  uint32 block);
+// Moves a list's open position forward to where a free slot was found, if it still is where `entry`
+// says: VACUUM may have moved it back to slots that it freed, and these must not be passed over.
+void advance_open(IndexFile& file, const MetaPage& meta, uint32 list, const ListEntry& entry,
+                  BlockNumber extent, uint32 block);
 
 }  // namespace avq

@@ -44,7 +44,9 @@ static void check_block_number(IndexFile& file, BlockNumber block) {
 // Pins a block, by the hint where there is a good one.
 static Buffer pin_block(IndexFile& file, BlockNumber block) {
   RecentBuffers* recent = file.recent;
-  if (recent == nullptr || block >= recent->blocks) return ReadBuffer(file.relation, block);
+  if (recent == nullptr || block >= recent->blocks) {
+    return ReadBufferExtended(file.relation, MAIN_FORKNUM, block, RBM_NORMAL, file.strategy);
+  }
   Buffer* hint = &recent->buffers[block];
   // Every now and then the long way: it counts the page as used, so that it stays in memory.
   constexpr uint32 kLongWayEvery = 16;

@@ -21,10 +21,11 @@ struct IndexFile {
   Relation relation;
   BlockNumber blocks;
   RecentBuffers* recent;  // or null
+  BufferAccessStrategy strategy;  // of VACUUM: a few buffers, reused; else null
 };
 
-inline IndexFile open_file(Relation relation, RecentBuffers* recent = nullptr) {
-  return {relation, RelationGetNumberOfBlocks(relation), recent};
+inline IndexFile open_file(Relation relation, BufferAccessStrategy strategy = nullptr) {
+  return {relation, RelationGetNumberOfBlocks(relation), nullptr, strategy};
 }
 
 // Where the block's page probably lies in memory, or null. Only for prefetching: it may hold

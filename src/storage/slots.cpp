@@ -194,7 +194,7 @@ uint32 store_row(IndexFile& file, MetaPage* meta, const ListGeometry& geometry, 
 
     const BlockNumber hint_page =
         entry.open + static_cast<BlockNumber>(uint64{entry.open_block} * layout.bytes / kPayload);
-    if (page != hint_page) advance_open(file, *meta, list, claim.extent, claim.block);
+    if (page != hint_page) advance_open(file, *meta, list, entry, claim.extent, claim.block);
     return address;
   }
 }
