@@ -23,6 +23,10 @@ class WalEdit {  // trivially destructible; an ereport in between loses nothing 
     for (int i = 0; i < count_; i++) {
       if (BufferGetBlockNumber(buffers_[i]) == block) return images_[i];
     }
+    // Only a damaged address can name it; locking it again would wait for ourselves, for ever.
+    if (BufferGetBlockNumber(main_) == block) {
+      report_damage(file_->relation, block, "an address of copies or codes that names another page");
+    }
     return add(read_page(*file_, block, kind, BUFFER_LOCK_EXCLUSIVE));
   }
   Page add(Buffer locked) {
