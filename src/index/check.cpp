@@ -52,8 +52,18 @@ uint64 fingerprint(ItemPointerData tid, RowKind kind) {
          (uint64{ItemPointerGetOffsetNumberNoCheck(&tid)} << 2) | static_cast<uint64>(kind);
 }
 
+// Errors if a block that something refers to is not in the file; false if it is newer than the
+// walk.
+bool in_walk(Check* check, BlockNumber block) {
+  if (block < check->blocks) return true;
+  if (block >= RelationGetNumberOfBlocks(check->file.relation)) {
+    damaged(check, block, "a page beyond the end of the file");
+  }
+  return false;
+}
+
 void claim_page(Check* check, BlockNumber block) {
-  if (block >= check->blocks) return;  // newer than the walk
+  if (!in_walk(check, block)) return;
   if (check->page_seen[block]) damaged(check, block, "the page belongs to two places");
   check->page_seen[block] = 1;
 }
@@ -145,7 +155,7 @@ void check_slot(Check* check, BlockNumber near, uint32 list, const SlotSeen& slo
           place.run + copies.run_pages > RelationGetNumberOfBlocks(check->file.relation)) {
         damaged(check, near, "a copy address beyond the end of the index");
       }
-      if (place.run < check->blocks) {
+      if (in_walk(check, place.run + copies.run_pages - 1)) {
         Buffer buffer = read_page(check->file, place.run, PageKind::copies, BUFFER_LOCK_SHARE);
         const PageInfo info = *page_info(BufferGetPage(buffer));
         UnlockReleaseBuffer(buffer);
@@ -263,8 +273,7 @@ void check_heap_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool,
 // transaction that began earlier sees another one, and would find it missing.
 void check_snapshot(Relation index, Snapshot snapshot) {
   if (!IsolationUsesXactSnapshot() || !index->rd_index->indcheckxmin ||
-      TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data),
-                            snapshot->xmin)) {
+      TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), snapshot->xmin)) {
     return;
   }
   ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -297,8 +306,8 @@ Datum avq_check(PG_FUNCTION_ARGS) {
   Check check = {};
   check.heap = table_open(heap_oid, AccessShareLock);
   Relation index = open_avq_index(oid, AccessShareLock);
-  // The functions of an index on an expression or with a predicate are the table owner's, and so are
-  // the rights that they run with, whoever asks for the check.
+  // The functions of an index on an expression or with a predicate are the table owner's, and so
+  // are the rights that they run with, whoever asks for the check.
   Oid caller;
   int security_context;
   GetUserIdAndSecContext(&caller, &security_context);
