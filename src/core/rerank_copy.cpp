@@ -143,9 +143,10 @@ void read_copy_floats(Rerank rerank, const void* record, uint32_t dims, float* o
   for (uint32_t i = 0; i < dims; i++) out[i] *= scale;
 }
 
-float copy_slack(Rerank rerank, float query_norm, const void* record, uint32_t dims) noexcept {
+float copy_slack(Rerank rerank, float query_norm, const void* record, uint32_t dims,
+                 bool certain) noexcept {
   const float certified = query_norm * header_of(record).error;
-  if (rerank != Rerank::int8) return certified;
+  if (certain || rerank != Rerank::int8) return certified;
   return std::min(certified, certified * 4 / std::sqrt(static_cast<float>(dims)));
 }
 

@@ -35,8 +35,9 @@ float copy_dot(Rerank rerank, const float* query, const void* record, uint32_t d
 // The copy as floats.
 void read_copy_floats(Rerank rerank, const void* record, uint32_t dims, float* out) noexcept;
 
-// How far <query, x> may be from copy_dot: |q| * error, certified, for half and float copies; for
-// int8, whose error has no preferred direction, four standard deviations of a random one.
-float copy_slack(Rerank rerank, float query_norm, const void* record, uint32_t dims) noexcept;
+// How far <query, x> may be from copy_dot: |q| * error, which is certain; for int8, whose error has
+// no preferred direction, four standard deviations of a random one unless `certain` is asked for.
+float copy_slack(Rerank rerank, float query_norm, const void* record, uint32_t dims,
+                 bool certain = false) noexcept;
 
 }  // namespace avq

@@ -22,8 +22,10 @@ double interpolate(const double (&table)[kSize][2], double x) noexcept {
 // z: width of the bound on a code's error, in standard deviations.
 inline float bound_width(double target_recall) noexcept {
   // Wider than queries distributed like the rows would need (docs/design.md, "Error bound").
-  static constexpr double kTable[][2] = {{0.5, 1.0},  {0.8, 1.5},  {0.9, 2.0},   {0.95, 2.6},
-                                         {0.98, 3.2}, {0.99, 3.6}, {0.999, 4.5}, {1.0, 5.5}};
+  static constexpr double kTable[][2] = {{0.5, 1.0},  {0.8, 1.5},  {0.9, 2.0},  {0.95, 2.6},
+                                         {0.98, 3.2}, {0.99, 3.6}, {0.999, 4.5}};
+  // Asked for everything, nothing is left to the law of errors: every row is rescored.
+  if (target_recall >= 1) return 1e6f;
   return static_cast<float>(interpolate(kTable, target_recall));
 }
 

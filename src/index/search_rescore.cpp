@@ -87,7 +87,8 @@ bool first_seen(Search* search, uint64 tid) {
 void bound_by_copy(Search* search, const char* record, ReadyRow* row) {
   const MetaPage& meta = search->cached->meta;
   const uint32 dims = meta.shape.dims;
-  const double slack = copy_slack(meta.rerank, search->query_norm, record, dims);
+  const double slack =
+      copy_slack(meta.rerank, search->query_norm, record, dims, search->target_recall >= 1);
   double distance;
   if (search->metric == Metric::l2) {
     read_copy_floats(meta.rerank, record, dims, search->decoded);
