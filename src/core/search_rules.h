@@ -43,12 +43,14 @@ inline Probes probes_for(double target_recall, uint32_t lists, double rows, uint
                                          {0.995, 0.4}, {0.999, 0.7}, {1.0, 1.0}};
   constexpr double kRowsPerShare = 0.35;
   constexpr double kLeastRows = 4096;  // cheap, whatever the share
+  // An index that has grown since its build has coarse lists, of which a larger share is needed.
+  const double coarseness = std::pow(std::max(2 * std::sqrt(rows) / lists, 1.0), 0.4);
   if (target_recall >= 1) return {lists, rows};
   // Deeper rows lie in more lists; steps of doubling, so that lists are opened in few passes.
   double steps = 10;
   while (steps < static_cast<double>(row)) steps *= 2;
   const double depth = std::pow(steps / 10, 0.25);
-  const double share = interpolate(kShare, target_recall) * depth;
+  const double share = interpolate(kShare, target_recall) * depth * coarseness;
   const double count = std::ceil(std::max(share * lists, 6.0));
   return {static_cast<uint32_t>(std::min<double>(count, lists)),
           std::min(rows, std::max(kRowsPerShare * share * rows, kLeastRows * depth))};
@@ -59,7 +61,7 @@ inline Probes probes_for(double target_recall, uint32_t lists, double rows, uint
 inline uint64_t rescore_budget(double target_recall, uint64_t row) noexcept {
   if (target_recall >= 1) return UINT64_MAX;
   const double factor = target_recall > 0.99 ? 8 : target_recall > 0.95 ? 2 : 1;
-  return static_cast<uint64_t>(factor * (400 + 30.0 * static_cast<double>(row)));
+  return static_cast<uint64_t>(factor * (1000 + 30.0 * static_cast<double>(row)));
 }
 
 }  // namespace avq

@@ -107,9 +107,9 @@ void encode_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool, voi
     const uint32 i = encoder->count++;
     const ModelShape& shape = build->model.shape;
     encoder->tids[i] = tid_to_int64(tid);
-    prepare(shape, vector->x, encoder->prepared + Size{i} * shape.padded_dims());
+    comparable_vector(shape.metric, build->mean, vector->x, shape.dims, encoder->comparable);
+    prepare(shape, encoder->comparable, encoder->prepared + Size{i} * shape.padded_dims());
     if (build->geometry.copies.bytes > 0) {
-      comparable_vector(shape.metric, vector->x, shape.dims, encoder->comparable);
       make_copy(build->meta.rerank, encoder->comparable, shape.dims,
                 encoder->copies + Size{i} * build->geometry.copies.bytes);
     }
@@ -121,6 +121,24 @@ void encode_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool, voi
   MemoryContextReset(encoder->row_context);
 }
 
+// The mean of the sampled rows, zeros without any; the rows become differences from it.
+float* center_sample(Build* build) {
+  const uint32 dims = build->column.dims;
+  double* sums = static_cast<double*>(palloc0(sizeof(double) * dims));
+  float* mean = static_cast<float*>(palloc0(sizeof(float) * dims));
+  for (Size row = 0; row < build->sampled; row++) {
+    for (uint32 i = 0; i < dims; i++) sums[i] += build->sample[row * dims + i];
+  }
+  for (uint32 i = 0; i < dims && build->sampled > 0; i++) {
+    mean[i] = static_cast<float>(sums[i] / static_cast<double>(build->sampled));
+  }
+  for (Size row = 0; row < build->sampled; row++) {
+    for (uint32 i = 0; i < dims; i++) build->sample[row * dims + i] -= mean[i];
+  }
+  pfree(sums);
+  return mean;
+}
+
 // Trains on the sample, or takes the data-independent model where there is too little to train on.
 void make_model(Build* build, uint32 lists) {
   TrainingOptions training =
@@ -130,11 +148,15 @@ void make_model(Build* build, uint32 lists) {
 
   ModelShape room = {};  // of the largest model that training may return
   room.lists = training.lists;
+  room.metric = training.metric;
+  room.dims = training.dims;
   room.dims_per_subspace = training.dims_per_subspace != 0 ? training.dims_per_subspace
                                                            : auto_dims_per_subspace(training.dims);
   room.subspaces = (training.dims + room.dims_per_subspace - 1) / room.dims_per_subspace;
   float* floats = static_cast<float*>(
-      MemoryContextAllocHuge(CurrentMemoryContext, Model::float_count(room) * sizeof(float)));
+      MemoryContextAllocHuge(CurrentMemoryContext, stored_floats(room) * sizeof(float)));
+
+  float* mean = training.metric == Metric::l2 ? center_sample(build) : nullptr;
 
   PhaseSeconds seconds = {};
   ModelShape shape = {};
@@ -158,6 +180,10 @@ void make_model(Build* build, uint32 lists) {
   meta->element = 1;
   meta->shape = shape;
   build->model = Model::over(shape, floats);
+  if (mean != nullptr) {
+    build->mean = floats + Model::float_count(shape);
+    memcpy(build->mean, mean, sizeof(float) * shape.dims);
+  }
   build->geometry = list_geometry(*meta);
   build->counts = static_cast<uint32*>(palloc0(sizeof(uint32) * total_lists(*meta)));
   build->spill_counts = static_cast<uint32*>(palloc0(sizeof(uint32) * total_lists(*meta)));

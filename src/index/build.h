@@ -36,6 +36,7 @@ struct Build {
   MetaPage meta;
   ListGeometry geometry;
   Model model;
+  float* mean;  // l2; else null
 
   // build.cpp: encoded rows on their way to the pages
   Tuplesortstate* rows;    // (list, tid, payload)

@@ -27,8 +27,8 @@ struct Sampler {
 
 void scan_blocks(Build* build, BlockNumber first, BlockNumber count, IndexBuildCallback callback,
                  void* state) {
-  // Rows of transactions still running count too, but in CREATE INDEX CONCURRENTLY, whose scans take
-  // a snapshot and do not allow it.
+  // Rows of transactions still running count too, but in CREATE INDEX CONCURRENTLY, whose scans
+  // take a snapshot and do not allow it.
   const bool any_visible = !build->info->ii_Concurrent;
   table_index_build_range_scan(build->heap, build->index, build->info, false, any_visible, false,
                                first, count, callback, state, nullptr);

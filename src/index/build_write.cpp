@@ -140,8 +140,8 @@ void Writer::lay_out() {
 
   add_pages(PageKind::meta, 0, 1);
   at_.model = end_;
-  at_.model_pages = static_cast<uint32>(
-      (Model::float_count(meta.shape) * sizeof(float) + kPayload - 1) / kPayload);
+  at_.model_pages =
+      static_cast<uint32>((stored_floats(meta.shape) * sizeof(float) + kPayload - 1) / kPayload);
   add_pages(PageKind::model, 0, at_.model_pages);
   at_.directory = end_;
   at_.directory_pages = (lists + kEntriesPerPage - 1) / kEntriesPerPage;
@@ -366,7 +366,7 @@ void Writer::write_spills() {
 }
 
 void Writer::write_model_and_directory() {
-  const Size model_bytes = Model::float_count(build_->meta.shape) * sizeof(float);
+  const Size model_bytes = stored_floats(build_->meta.shape) * sizeof(float);
   write_bytes(at_.model, 0, build_->model.centroids, model_bytes);
   const uint32 lists = total_lists(build_->meta);
   for (uint32 list = 0; list < lists; list++) {
@@ -386,7 +386,7 @@ void Writer::write_meta() {
   meta->built_rows = at_.copy_rows;
   pg_crc32c crc;
   INIT_CRC32C(crc);
-  COMP_CRC32C(crc, build_->model.centroids, Model::float_count(meta->shape) * sizeof(float));
+  COMP_CRC32C(crc, build_->model.centroids, stored_floats(meta->shape) * sizeof(float));
   FIN_CRC32C(crc);
   meta->model_crc = crc;
   INIT_CRC32C(crc);

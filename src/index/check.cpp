@@ -70,7 +70,7 @@ void claim_page(Check* check, BlockNumber block) {
 
 void check_model(Check* check) {
   const MetaPage& meta = check->meta;
-  const Size size = Model::float_count(meta.shape) * sizeof(float);
+  const Size size = stored_floats(meta.shape) * sizeof(float);
   float* floats = static_cast<float*>(MemoryContextAllocHuge(CurrentMemoryContext, size));
   read_chain(check->file, meta.model_start, PageKind::model, floats, size);
   pg_crc32c crc;

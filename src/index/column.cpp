@@ -3,7 +3,9 @@
 namespace avq {
 
 Column index_column(Relation index) {
-  const int32 typmod = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
+  const Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(index), 0);
+  int32 typmod = attribute->atttypmod;
+  getBaseTypeAndTypmod(attribute->atttypid, &typmod);  // of a domain
   if (typmod < 1) {
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
@@ -32,12 +34,18 @@ RowClass classify(Metric metric, const Vector* vector) {
 }
 
 bool orders_rows(Metric metric, const Vector* query) {
-  if (metric == Metric::cosine) return !is_zero(query);
-  // Too far from everything: the operator's squares overflow, every distance is infinite.
-  return metric != Metric::l2 || std::isfinite(norm_squared(query->x, query->dim));
+  return metric != Metric::cosine || !is_zero(query);
 }
 
-void comparable_vector(Metric metric, const float* in, uint32 dims, float* out) {
+bool too_far(Metric metric, const Vector* query) {
+  return metric == Metric::l2 && !std::isfinite(norm_squared(query->x, query->dim));
+}
+
+void comparable_vector(Metric metric, const float* mean, const float* in, uint32 dims, float* out) {
+  if (metric == Metric::l2) {
+    for (uint32 i = 0; i < dims; i++) out[i] = in[i] - mean[i];
+    return;
+  }
   if (metric != Metric::cosine) {
     memcpy(out, in, dims * sizeof(float));
     return;

@@ -32,9 +32,14 @@ RowClass classify(Metric metric, const Vector* vector);
 // Whether distances to the query differ at all: not to a zero vector under cosine.
 bool orders_rows(Metric metric, const Vector* query);
 
-// The row's direction for cosine (norm taken in double), else the row itself: what copies keep and
-// what copies are scored with. out: dims floats.
-void comparable_vector(Metric metric, const float* in, uint32 dims, float* out);
+// Whether the operator's squares overflow against every row that has a code: all these distances
+// are infinite, and only rows without a code can be nearer.
+bool too_far(Metric metric, const Vector* query);
+
+// What is coded and copied of a row, and what of a query is compared with it: the direction for
+// cosine (norm taken in double), the difference from the index's mean for l2 (`mean`, dims floats;
+// else null), else the vector itself. out: dims floats.
+void comparable_vector(Metric metric, const float* mean, const float* in, uint32 dims, float* out);
 
 // The operator's own value: what rows are finally ordered by.
 double exact_distance(Metric metric, const float* query, const float* row, uint32 dims);

@@ -23,15 +23,15 @@ void insert_coded(IndexFile& file, CachedIndex* cached, const Vector* vector, It
   uint8* codes = static_cast<uint8*>(palloc(shape.subspaces));
   char* record = nullptr;
 
-  prepare(shape, vector->x, prepared);
+  float* comparable = static_cast<float*>(palloc(sizeof(float) * shape.dims));
+  comparable_vector(shape.metric, cached->mean, vector->x, shape.dims, comparable);
+  prepare(shape, comparable, prepared);
   uint32 list;
   assign_lists(cached->model, prepared, 1, &list);
   const EncodedRow encoded = encode(cached->model, prepared, list, codes, scratch);
 
   if (cached->geometry.copies.bytes > 0) {
-    float* comparable = static_cast<float*>(palloc(sizeof(float) * shape.dims));
     record = static_cast<char*>(palloc(cached->geometry.copies.bytes));
-    comparable_vector(shape.metric, vector->x, shape.dims, comparable);
     make_copy(cached->meta.rerank, comparable, shape.dims, record);
   }
 

@@ -61,7 +61,7 @@ void load_directory(IndexFile& file, CachedIndex* entry) {
 
 void load_model(IndexFile& file, CachedIndex* entry) {
   const MetaPage& meta = entry->meta;
-  const Size size = Model::float_count(meta.shape) * sizeof(float);
+  const Size size = stored_floats(meta.shape) * sizeof(float);
   float* floats = static_cast<float*>(MemoryContextAllocHuge(entry->context, size));
   read_chain(file, meta.model_start, PageKind::model, floats, size);
   pg_crc32c crc;
@@ -72,6 +72,7 @@ void load_model(IndexFile& file, CachedIndex* entry) {
     report_damage(file.relation, meta.model_start, "the model's checksum does not match");
   }
   entry->model = Model::over(meta.shape, floats);
+  entry->mean = meta.shape.metric == Metric::l2 ? floats + Model::float_count(meta.shape) : nullptr;
 }
 
 RecentBuffers* make_recent(const IndexFile& file) {

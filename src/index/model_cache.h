@@ -20,10 +20,11 @@ struct CachedIndex {
   MetaPage meta;  // copy_tails as of acquire()
   ListGeometry geometry;
   Model model;
-  BlockNumber* heads;  // first extents of all lists, the special ones included
-  uint32* rows;              // codes of the model's lists, as of the last look at the directory
-  double total_rows;         // their sum
-  RecentBuffers* recent;     // for reads by scans
+  const float* mean;      // l2: subtracted from rows and queries (comparable_vector); else null
+  BlockNumber* heads;     // first extents of all lists, the special ones included
+  uint32* rows;           // codes of the model's lists, as of the last look at the directory
+  double total_rows;      // their sum
+  RecentBuffers* recent;  // for reads by scans
 };
 
 // The up-to-date entry of an index. Reads the meta page; loads the model where it is new.

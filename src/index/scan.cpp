@@ -18,6 +18,7 @@ enum class Phase : uint8 { start, ordered, unordered, done };
 // Walks TIDs of lists first .. end - 1 in physical order, some blocks at a time.
 struct TidWalk {
   uint32 list, end;
+  uint32 skip;         // a list to pass over; 0 = none
   BlockNumber extent;  // of the list; invalid: take the list's head
   uint32 block;        // in the extent
   uint32 count, at;
@@ -54,6 +55,10 @@ bool refill_walk(ScanState* state) {
   walk->count = walk->at = 0;
   while (walk->list < walk->end && walk->count == 0) {
     CHECK_FOR_INTERRUPTS();
+    if (walk->skip != 0 && walk->list == walk->skip) {
+      walk->list++;
+      continue;
+    }
     const BlockLayout& layout = layout_of(cached->geometry, cached->meta, walk->list);
     if (walk->extent == InvalidBlockNumber) {
       walk->extent = cached->heads[walk->list];
@@ -180,7 +185,10 @@ bool avq_get_tuple(IndexScanDesc scan, ScanDirection direction) {
   scan->xs_recheckorderby = false;
   if (state->phase == Phase::ordered) {
     if (next_row(&state->search, &scan->xs_heaptid)) return true;
-    start_walk(state, special_list(state->cached->meta, kUndefinedList));
+    // What the search has not looked at: rows with a code if the query is too far from them all.
+    const bool searched = state->search.most_lists > 0;
+    start_walk(state, searched ? special_list(state->cached->meta, kUndefinedList) : 0);
+    if (!searched) state->walk.skip = special_list(state->cached->meta, kUncodableList);
   }
   if (state->phase == Phase::unordered) {
     if (next_unordered(state, &scan->xs_heaptid)) return true;

@@ -237,11 +237,13 @@ void begin_query(Search* search, const Vector* query) {
   const Model& model = search->cached->model;
   const ModelShape& shape = model.shape;
   float* comparable = static_cast<float*>(allocate(search, sizeof(float) * shape.dims));
-  comparable_vector(search->metric, query->x, shape.dims, comparable);
+  comparable_vector(search->metric, search->cached->mean, query->x, shape.dims, comparable);
   search->query = query->x;
   search->unit = scale_extreme(search->metric, comparable, shape.dims);
   search->comparable = comparable;
   search->query_norm = std::sqrt(norm_squared(comparable, shape.dims));
+  search->rounding =
+      shape.metric == Metric::l2 ? std::sqrt(norm_squared(query->x, shape.dims)) * 0x1p-21f : 0;
 
   float* prepared = static_cast<float*>(allocate(search, sizeof(float) * shape.padded_dims()));
   search->prepared = prepared;
@@ -323,7 +325,13 @@ void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, Hea
       allocate(search, Max(cached->geometry.coded.bytes, cached->geometry.special.bytes)));
   search->record = static_cast<char*>(allocate(search, Max(cached->geometry.copies.bytes, 1u)));
   search->decoded = static_cast<float*>(allocate(search, sizeof(float) * shape.dims));
-  begin_query(search, query);
+  if (too_far(search->metric, query)) {
+    search->query = query->x;
+    search->unit = 1;
+    search->most_lists = 0;
+  } else {
+    begin_query(search, query);
+  }
   set_keep(search, Max(kFirstKeep, static_cast<uint32>(settings.rerank_depth)));
   collect_uncodable(search);
 }

@@ -39,6 +39,7 @@ struct Search {
   double unit;              // keys are distances times this (not 1 for extreme queries only)
   const float* comparable;  // what copies are compared with: normalised for cosine
   float query_norm;         // of `comparable`
+  float rounding;           // l2: what subtracting the mean may have changed distances by
   const float* prepared;    // the query in the model's space (core/codec.h)
   float bound_width;        // z of the error bound
   QueryTables tables;

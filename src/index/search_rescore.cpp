@@ -96,7 +96,7 @@ void bound_by_copy(Search* search, const char* record, ReadyRow* row) {
     CopyHeader header;
     memcpy(&header, record, sizeof(header));
     // The triangle inequality, plus rounding.
-    const double error = header.error + distance * 1e-5;
+    const double error = header.error + distance * 1e-5 + search->rounding;
     row->key = Max(distance - error, 0.0);
     row->high = distance + error;
     return;

@@ -71,6 +71,13 @@ struct MetaPage {
   uint32 copy_tails[kCopyTails];  // first blocks of the runs that take new copies; 0 = none
 };
 
+// Floats in the model's pages: those of Model, then for l2 the mean of the sampled rows, which is
+// subtracted from rows and queries first (distances do not change, float's precision does not go to
+// waste on where the data lie).
+inline Size stored_floats(const ModelShape& shape) {
+  return Model::float_count(shape) + (shape.metric == Metric::l2 ? shape.dims : 0);
+}
+
 // What a directory page holds, kEntriesPerPage to a page.
 struct ListEntry {
   BlockNumber head;   // first extent; fixed within a generation

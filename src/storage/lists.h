@@ -127,7 +127,8 @@ bool claim_slot(IndexFile& file, uint32 list, const ListEntry& entry, const Bloc
                 bool want_owned, SlotClaim* claim);
 
 // Appends an extent to a list if its entry still is what `entry` says; another backend may have
-// grown it, or VACUUM have freed slots, then nothing is done. Locks directory -> last extent's first page -> new pages.
+// grown it, or VACUUM have freed slots, then nothing is done. Locks directory -> last extent's
+// first page -> new pages.
 void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEntry& entry,
                const BlockLayout& layout);
 

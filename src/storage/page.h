@@ -20,7 +20,7 @@ struct RecentBuffers {
 struct IndexFile {
   Relation relation;
   BlockNumber blocks;
-  RecentBuffers* recent;  // or null
+  RecentBuffers* recent;          // or null
   BufferAccessStrategy strategy;  // of VACUUM: a few buffers, reused; else null
 };
 

@@ -25,7 +25,8 @@ class WalEdit {  // trivially destructible; an ereport in between loses nothing 
     }
     // Only a damaged address can name it; locking it again would wait for ourselves, for ever.
     if (BufferGetBlockNumber(main_) == block) {
-      report_damage(file_->relation, block, "an address of copies or codes that names another page");
+      report_damage(file_->relation, block,
+                    "an address of copies or codes that names another page");
     }
     return add(read_page(*file_, block, kind, BUFFER_LOCK_EXCLUSIVE));
   }
