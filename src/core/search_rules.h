@@ -43,17 +43,19 @@ inline Probes probes_for(double target_recall, uint32_t lists, double rows, uint
                                          {0.995, 0.4}, {0.999, 0.7}, {1.0, 1.0}};
   constexpr double kRowsPerShare = 0.35;
   constexpr double kLeastRows = 4096;  // cheap, whatever the share
-  // An index that has grown since its build has coarse lists, of which a larger share is needed.
-  const double coarseness = std::pow(std::max(2 * std::sqrt(rows) / lists, 1.0), 0.4);
+  // An index that has grown since its build has coarse lists: a larger share of them, and far more
+  // of the rows, are needed than of the lists that a fresh build would make.
+  const double coarseness = std::max(2 * std::sqrt(rows) / lists, 1.0);
   if (target_recall >= 1) return {lists, rows};
   // Deeper rows lie in more lists; steps of doubling, so that lists are opened in few passes.
   double steps = 10;
   while (steps < static_cast<double>(row)) steps *= 2;
   const double depth = std::pow(steps / 10, 0.25);
-  const double share = interpolate(kShare, target_recall) * depth * coarseness;
+  const double share = interpolate(kShare, target_recall) * depth * std::pow(coarseness, 0.1);
   const double count = std::ceil(std::max(share * lists, 6.0));
   return {static_cast<uint32_t>(std::min<double>(count, lists)),
-          std::min(rows, std::max(kRowsPerShare * share * rows, kLeastRows * depth))};
+          std::min(rows, std::max(kRowsPerShare * std::pow(coarseness, 0.4) * share * rows,
+                                  kLeastRows * depth))};
 }
 
 // Candidates that may be rescored before the `row`-th row is returned, however many still overlap

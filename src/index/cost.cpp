@@ -22,7 +22,7 @@ constexpr double kScanCostPerSubspace = 0.0002;  // per row and subspace
 constexpr double kRescoreCost = 3;               // per candidate
 
 struct IndexFacts {
-  double lists, dims, subspaces, code_pages, rows;
+  double lists, dims, subspaces, code_pages, rows, target_recall;
 };
 
 IndexFacts read_facts(Oid oid, double rows) {
@@ -35,6 +35,7 @@ IndexFacts read_facts(Oid oid, double rows) {
   facts.dims = meta.shape.dims;
   facts.subspaces = meta.shape.subspaces;
   facts.rows = rows;
+  facts.target_recall = index_options(index).target_recall;
   const double block_bytes = coded_block_layout(meta).bytes;
   facts.code_pages = facts.lists * 0.5 + rows / kBlockRows * block_bytes / kPayload;
   index_close(index, NoLock);
@@ -56,13 +57,13 @@ void avq_cost_estimate(PlannerInfo* root, IndexPath* path, double loop_count, Co
     discourage_path(path);
     return;
   }
-  IndexFacts facts = {1, 100, 50, info->pages * 0.2, Max(info->tuples, 1.0)};
+  IndexFacts facts = {1, 100, 50, info->pages * 0.2, Max(info->tuples, 1.0), 0.95};
   if (!info->hypothetical) facts = read_facts(info->indexoid, Max(info->tuples, 1.0));
 
   const double kept = info->rel->tuples > 0 ? Max(info->rel->rows / info->rel->tuples, 1e-6) : 1.0;
   const double limit = root->limit_tuples > 0 ? root->limit_tuples : 10;
   const double rows_taken = Min(limit / kept, facts.rows);
-  const double target = settings.target_recall >= 0 ? settings.target_recall : 0.95;
+  const double target = settings.target_recall >= 0 ? settings.target_recall : facts.target_recall;
   const double probes = settings.probes > 0
                             ? Min(double(settings.probes), facts.lists)
                             : probes_for(target, static_cast<uint32>(facts.lists), facts.rows,
