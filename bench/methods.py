@@ -16,8 +16,8 @@ kDatabase = {"avq": "db_avq", "vector": "db_pgvector"}
 kOperator = {"ip": "<#>", "cos": "<=>"}
 kOperatorClass = {"ip": "vector_ip_ops", "cos": "vector_cosine_ops"}
 
-kTargets = (0.80, 0.85, 0.90, 0.92, 0.95, 0.97, 0.975, 0.98, 0.99, 0.995)
-kProbes = (1, 2, 5, 10, 20, 40, 80)
+kTargets = (0.80, 0.85, 0.90, 0.92, 0.95, 0.97, 0.975, 0.99, 0.995)
+kProbes = (1, 2, 5, 10, 20, 40, 80, 120, 160)
 kEfSearch = (20, 40, 80, 120, 200, 400, 1000)
 
 
