@@ -7,6 +7,11 @@
 #endif
 
 extern "C" {
+#include "access/nbtxlog.h"
+#include "access/rmgr.h"
+#include "access/transam.h"
+#include "access/xlog.h"
+#include "postmaster/autovacuum.h"
 #if PG_VERSION_NUM >= 160000
 #include "storage/relfilelocator.h"
 #else
@@ -61,6 +66,47 @@ inline void vacuum_delay(bool analyzing) {
   (void)analyzing;
   vacuum_delay_point();
 #endif
+}
+
+// What a VACUUM may use, in KB.
+inline int vacuum_work_mem() {
+#if PG_VERSION_NUM >= 170000
+  const bool automatic = AmAutoVacuumWorkerProcess();
+#else
+  const bool automatic = IsAutoVacuumWorkerProcess();
+#endif
+  return automatic && autovacuum_work_mem != -1 ? autovacuum_work_mem : maintenance_work_mem;
+}
+
+// Whether no snapshot sees transactions up to `horizon` as running, in this database and, by
+// hot_standby_feedback, on standbys.
+inline bool beyond_all_snapshots(const IndexVacuumInfo* info, uint64 horizon) {
+#if PG_VERSION_NUM >= 160000
+  Relation table = info->heaprel;
+#else
+  Relation table = nullptr;  // of any database
+#endif
+  return GlobalVisCheckRemovableFullXid(table, FullTransactionIdFromU64(horizon));
+}
+
+// Logs that pages of the index are to be reused which snapshots up to `horizon` may need: standbys
+// cancel scans that have such. The record is that of btrees: it names a relation, holds no change
+// and is replayed as the conflict alone.
+inline void log_page_reuse(Relation index, BlockNumber block, uint64 horizon) {
+  if (!RelationNeedsWAL(index) || !XLogStandbyInfoActive()) return;
+  xl_btree_reuse_page record = {};
+#if PG_VERSION_NUM >= 160000
+  record.locator = index->rd_locator;
+  record.snapshotConflictHorizon = FullTransactionIdFromU64(horizon);
+  record.isCatalogRel = false;
+#else
+  record.node = index->rd_node;
+  record.latestRemovedFullXid = FullTransactionIdFromU64(horizon);
+#endif
+  record.block = block;
+  XLogBeginInsert();
+  XLogRegisterData(reinterpret_cast<char*>(&record), SizeOfBtreeReusePage);
+  XLogInsert(RM_BTREE_ID, XLOG_BTREE_REUSE_PAGE);
 }
 
 inline Oid relation_file_number(Relation relation) {

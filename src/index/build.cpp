@@ -4,11 +4,6 @@
 #include "core/bfloat16.h"
 #include "core/codec.h"
 #include "index/am.h"
-#include "bridge.h"
-
-extern "C" {
-#include "port/pg_crc32c.h"
-}
 
 namespace avq {
 
@@ -143,47 +138,21 @@ float* center_sample(Build* build) {
 void make_model(Build* build, uint32 lists) {
   TrainingOptions training =
       training_options(build->options, build->column.metric, build->column.dims, lists);
-  const bool trains = build->sampled >= kLeastTrainingRows;
-  if (!trains) training.lists = 1;
-
-  ModelShape room = {};  // of the largest model that training may return
-  room.lists = training.lists;
-  room.metric = training.metric;
-  room.dims = training.dims;
-  room.dims_per_subspace = training.dims_per_subspace != 0 ? training.dims_per_subspace
-                                                           : auto_dims_per_subspace(training.dims);
-  room.subspaces = (training.dims + room.dims_per_subspace - 1) / room.dims_per_subspace;
-  float* floats = static_cast<float*>(
-      MemoryContextAllocHuge(CurrentMemoryContext, stored_floats(room) * sizeof(float)));
-
   float* mean = training.metric == Metric::l2 ? center_sample(build) : nullptr;
-
+  MetaPage* meta = &build->meta;
+  memset(meta, 0, sizeof(*meta));
   PhaseSeconds seconds = {};
-  ModelShape shape = {};
-  AVQ_CORE({
-    const TrainedModel trained =
-        trains ? train(training, build->sample, build->sampled, bridge::interrupt_pending)
-               : untrained(training);
-    shape = trained.shape;
-    seconds = trained.seconds;
-    std::copy(trained.floats.begin(), trained.floats.end(), floats);
-  });
-  Assert(Model::float_count(shape) <= Model::float_count(room));
+  float* floats =
+      make_model_floats(training, build->sample, build->sampled, mean, meta, &seconds);
   build->times.lists = seconds.lists;
   build->times.codebooks = seconds.codebooks;
   build->times.calibration = seconds.calibration;
 
-  MetaPage* meta = &build->meta;
-  memset(meta, 0, sizeof(*meta));
   meta->generation = 1;
   meta->rerank = rerank_of(build->options, build->column.dims);
   meta->element = 1;
-  meta->shape = shape;
-  build->model = Model::over(shape, floats);
-  if (mean != nullptr) {
-    build->mean = floats + Model::float_count(shape);
-    memcpy(build->mean, mean, sizeof(float) * shape.dims);
-  }
+  build->model = Model::over(meta->shape, floats);
+  if (mean != nullptr) build->mean = floats + Model::float_count(meta->shape);
   build->geometry = list_geometry(*meta);
   build->counts = static_cast<uint32*>(palloc0(sizeof(uint32) * total_lists(*meta)));
   build->spill_counts = static_cast<uint32*>(palloc0(sizeof(uint32) * total_lists(*meta)));

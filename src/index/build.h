@@ -2,7 +2,7 @@
 // CREATE INDEX in steps, one file each: sample -> train -> encode and sort -> write.
 #include "index/column.h"
 #include "index/model_cache.h"
-#include "index/options.h"
+#include "index/training.h"
 
 extern "C" {
 #include "portability/instr_time.h"
@@ -10,9 +10,6 @@ extern "C" {
 }
 
 namespace avq {
-
-// Below this many sampled rows nothing is trained: one list, data-independent codebooks.
-inline constexpr Size kLeastTrainingRows = 256;
 
 struct PhaseTimes {  // seconds
   double sampling, lists, codebooks, calibration, encoding, sorting, writing;

@@ -126,7 +126,7 @@ void Writer::add_pages(PageKind kind, uint32 owner, uint32 pages) {
     if (BufferGetBlockNumber(buffer) != end_) {
       elog(ERROR, "unexpected page %u in a new index", BufferGetBlockNumber(buffer));
     }
-    init_page(BufferGetPage(buffer), kind, owner, pages, i);
+    init_page(BufferGetPage(buffer), kind, build_->meta.generation, owner, pages, i);
     MarkBufferDirty(buffer);
     UnlockReleaseBuffer(buffer);
     end_++;

@@ -110,7 +110,7 @@ void check_pages(Check* check) {
     // A crash between extending the file and linking the pages leaves empty ones.
     if (!PageIsNew(page)) {
       const PageKind kind = page_info(page)->kind;
-      if (kind < PageKind::meta || kind > PageKind::copies) {
+      if (kind < PageKind::meta || kind > PageKind::free) {
         damaged(check, block, "a page of no known kind");
       }
       check_page(check->file.relation, block, page, kind);

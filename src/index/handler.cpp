@@ -48,7 +48,7 @@ Datum avq_handler(PG_FUNCTION_ARGS) {
   am->ampredlocks = false;
   am->amcanparallel = false;
   am->amcaninclude = false;
-  am->amusemaintenanceworkmem = false;
+  am->amusemaintenanceworkmem = true;
   am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
   am->amkeytype = InvalidOid;
 
