@@ -1,6 +1,6 @@
-// The new generation's pages: model, directory and lists, from rows sorted by list. They lie at the
-// file's end, contiguous where the sizes are known beforehand, and are logged as full pages one by
-// one as they are filled; nothing refers to them yet.
+// The new generation's pages: model, directory and lists, from rows sorted by list. They are free
+// ones or lie at the file's end, a list's contiguous, and are logged as full pages one by one as
+// they are filled; nothing refers to them yet.
 #include "index/build.h"
 #include "index/relist.h"
 
@@ -117,7 +117,8 @@ void ListWriter::place_extents(uint32 list, uint32 blocks, ListEntry* entry) {
   extent_count_ = full + 1;
   extents_ = static_cast<BlockNumber*>(palloc(sizeof(BlockNumber) * extent_count_));
   for (uint32 i = 0; i < extent_count_; i++) {
-    extents_[i] = reserve_pages(relist_->file, i < full ? kMostExtentPages : last_pages_);
+    extents_[i] = reserve_pages(relist_->file, PageKind::codes,
+                                i < full ? kMostExtentPages : last_pages_);
   }
   // Inserts begin at the first slot that holds no row.
   const SlotCounts& counts = relist_->counts[list];
@@ -215,9 +216,9 @@ void write_generation(Relist* relist, const float* floats) {
   const uint32 lists = total_lists(*meta);
   const Size model_bytes = stored_floats(meta->shape) * sizeof(float);
   meta->model_pages = pages_for(model_bytes);
-  meta->model_start = reserve_pages(relist->file, meta->model_pages);
+  meta->model_start = reserve_pages(relist->file, PageKind::model, meta->model_pages);
   meta->directory_pages = (lists + kEntriesPerPage - 1) / kEntriesPerPage;
-  meta->directory_start = reserve_pages(relist->file, meta->directory_pages);
+  meta->directory_start = reserve_pages(relist->file, PageKind::directory, meta->directory_pages);
   write_run(relist, PageKind::model, meta->model_start, meta->model_pages, floats, model_bytes);
   meta->model_crc = checksum(floats, model_bytes);
 

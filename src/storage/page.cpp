@@ -93,6 +93,8 @@ void read_extent_bytes(IndexFile& file, BlockNumber first, PageKind kind, uint64
   }
 }
 
+constexpr uint32 kMostHeldPages = 64;  // at a time: each keeps a buffer pinned and locked
+
 static BlockNumber extend_by(IndexFile& file, uint32 pages, Buffer* buffers) {
   const bool local = RELATION_IS_LOCAL(file.relation);
   BlockNumber first = InvalidBlockNumber;
@@ -115,15 +117,27 @@ static BlockNumber extend_by(IndexFile& file, uint32 pages, Buffer* buffers) {
   return first;
 }
 
-BlockNumber reserve_pages(IndexFile& file, uint32 pages) {
-  return extend_by(file, pages, nullptr);
+BlockNumber reserve_pages(IndexFile& file, PageKind kind, uint32 pages) {
+  Buffer buffers[kMostHeldPages];
+  if (pages > kMostHeldPages || take_free_pages(file, pages, pages, buffers) == 0) {
+    return extend_by(file, pages, nullptr);
+  }
+  const BlockNumber first = BufferGetBlockNumber(buffers[0]);
+  for (uint32 i = 0; i < pages; i++) {
+    GenericXLogState* state = GenericXLogStart(file.relation);
+    PageInfo* info = page_info(GenericXLogRegisterBuffer(state, buffers[i], 0));
+    info->kind = kind;
+    info->generation = page_generation(kind, file.generation);
+    GenericXLogFinish(state);
+  }
+  for (uint32 i = 0; i < pages; i++) UnlockReleaseBuffer(buffers[i]);
+  return first;
 }
 
 BlockNumber allocate_extent(IndexFile& file, PageKind kind, uint32 owner, uint32 least,
                             uint32* pages) {
-  constexpr uint32 kMostPages = 64;  // each keeps a buffer pinned and locked
-  Buffer buffers[kMostPages] = {};
-  Assert(*pages >= 1 && *pages <= kMostPages && least <= *pages);
+  Buffer buffers[kMostHeldPages] = {};
+  Assert(*pages >= 1 && *pages <= kMostHeldPages && least <= *pages);
 
   // A crash before the caller links the extent leaves pages that nothing refers to: lost space,
   // never wrong contents.

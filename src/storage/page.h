@@ -77,8 +77,8 @@ void read_extent_bytes(IndexFile& file, BlockNumber first, PageKind kind, uint64
 BlockNumber allocate_extent(IndexFile& file, PageKind kind, uint32 owner, uint32 least,
                             uint32* pages);
 
-// `pages` contiguous new pages at the file's end, which stay empty (and unlogged) until somebody
-// fills them: the first block. Takes the relation extension lock.
-BlockNumber reserve_pages(IndexFile& file, uint32 pages);
+// `pages` contiguous pages for somebody who will write them whole: the first block. They are free
+// pages, marked as of `kind`, or new ones at the file's end, empty and unlogged until written.
+BlockNumber reserve_pages(IndexFile& file, PageKind kind, uint32 pages);
 
 }  // namespace avq
