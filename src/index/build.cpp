@@ -142,8 +142,7 @@ void make_model(Build* build, uint32 lists) {
   MetaPage* meta = &build->meta;
   memset(meta, 0, sizeof(*meta));
   PhaseSeconds seconds = {};
-  float* floats =
-      make_model_floats(training, build->sample, build->sampled, mean, meta, &seconds);
+  float* floats = make_model_floats(training, build->sample, build->sampled, mean, meta, &seconds);
   build->times.lists = seconds.lists;
   build->times.codebooks = seconds.codebooks;
   build->times.calibration = seconds.calibration;

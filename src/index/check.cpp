@@ -3,8 +3,9 @@
 //
 // Checked: meta page and model by checksum; every page's header, kind and place; every list's chain
 // (heads, extents, owners, no page twice); every live slot (TID, scale, copy address within a run
-// and its records, copy header); every copy's owner, live or dead, to be the only one; with heapallindexed, that every row which
-// a snapshot from before the walk sees is in the right kind of list.
+// and its records, copy header); every copy's owner, live or dead, to be the only one; with
+// heapallindexed, that every row which a snapshot from before the walk sees is in the right kind of
+// list.
 #include "core/bfloat16.h"
 #include "index/am.h"
 #include "index/column.h"

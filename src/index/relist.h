@@ -9,7 +9,8 @@
 //  * From the moment `relisting` is set in the meta page no dead slot that owns a copy is taken, no
 //    slot is freed (only VACUUM frees, and this is it), so every list's `open` only moves forward
 //    and no slot before it is ever taken.
-//  * Nothing refers to the new generation's pages until the meta page does; one WAL record makes it.
+//  * Nothing refers to the new generation's pages until the meta page does; one WAL record makes
+//  it.
 //  * When it does, under the exclusive generation lock, the new lists have every row of the old
 //    ones: a row's slot was either seen by a pass, or found by the next one in what that pass's
 //    `used` bits lack, and the last pass ran under the lock.

@@ -49,16 +49,16 @@ void walk_blocks(Relist* relist, uint32 list, BlockNumber extent, uint32 block, 
 
 void read_comparable(Relist* relist, uint32 copy, float* out) {
   const MetaPage& meta = relist->old_meta;
-  read_copy(relist->old_file, relist->old_geometry.copies, copy, relist->record,
-            [&](const char* record) { read_copy_floats(meta.rerank, record, meta.shape.dims, out); });
+  read_copy(
+      relist->old_file, relist->old_geometry.copies, copy, relist->record,
+      [&](const char* record) { read_copy_floats(meta.rerank, record, meta.shape.dims, out); });
 }
 
 void remember_used(Relist* relist, uint32 used) {
   SeenBits* seen = &relist->seen;
   if (seen->count == seen->room) {
     seen->room *= 2;
-    seen->bits =
-        static_cast<uint32*>(repalloc_huge(seen->bits, sizeof(*seen->bits) * seen->room));
+    seen->bits = static_cast<uint32*>(repalloc_huge(seen->bits, sizeof(*seen->bits) * seen->room));
   }
   seen->bits[seen->count++] = used;
 }
@@ -178,33 +178,38 @@ void pass_block(Relist* relist, uint32 list, uint32 seen_before, bool first_pass
 void pass_list(Relist* relist, uint32 list, bool first_pass) {
   ListEntry entry;
   read_entry(relist->old_file, relist->old_meta, list, &entry);
-  const ListMark before =
-      first_pass ? ListMark{entry.head, 0, 0, 0} : relist->marks[list];
+  const ListMark before = first_pass ? ListMark{entry.head, 0, 0, 0} : relist->marks[list];
   ListMark after = {entry.open, entry.open_block, 0, relist->seen.count};
   uint32 number = 0;
-  bool open_seen = false;
+  // `open` may lie behind the last block of its extent; extents that others append meanwhile
+  // follow.
+  bool at_open = before.extent == entry.open;
+  bool beyond_open = at_open && before.block >= entry.open_block;
   walk_blocks(relist, list, before.extent, before.block,
               [&](BlockNumber extent, uint32 block, const BlockView& view) {
-                // `open` may lie behind its extent's last block: then the next extent is open.
-                if (extent == entry.open && block >= entry.open_block) open_seen = true;
-                const uint32 used = view.header()->used;
+                beyond_open |= extent == entry.open ? block >= entry.open_block : at_open;
+                at_open |= extent == entry.open;
                 const uint32 seen_before =
                     number < before.blocks ? relist->seen_before.bits[before.first + number] : 0;
                 number++;
-                if (open_seen) {
-                  remember_used(relist, used);
+                if (beyond_open) {
+                  remember_used(relist, view.header()->used);
                   after.blocks++;
                 }
                 pass_block(relist, list, seen_before, first_pass, view);
               });
+  if (!at_open) {
+    report_damage(relist->index, entry_place(relist->old_meta, list).block,
+                  "a list's entry that does not fit its chain");
+  }
   relist->marks[list] = after;
 }
 
 }  // namespace
 
 float* sample_copies(Relist* relist, Size wanted, Size* sampled) {
-  uint32* copies = static_cast<uint32*>(
-      MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint32) * wanted));
+  uint32* copies =
+      static_cast<uint32*>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint32) * wanted));
   pg_prng_state random;
   pg_prng_seed(&random, relist->old_meta.shape.seed);
   // Algorithm R (Vitter 1985).
@@ -231,8 +236,8 @@ float* sample_copies(Relist* relist, Size wanted, Size* sampled) {
   }
   std::sort(copies, copies + count);
   const Size dims = relist->old_meta.shape.dims;
-  float* sample = static_cast<float*>(MemoryContextAllocHuge(
-      CurrentMemoryContext, sizeof(float) * dims * Max(count, Size{1})));
+  float* sample = static_cast<float*>(
+      MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * dims * Max(count, Size{1})));
   for (Size i = 0; i < count; i++) {
     pause(relist);
     read_comparable(relist, copies[i], sample + i * dims);

@@ -51,11 +51,11 @@ class PageStream {
   void write_page() {
     vacuum_delay(false);
     Relation index = relist_->index;
-    if (page_ >= pages_) elog(ERROR, "an extent of index \"%s\" is too short",
-                              RelationGetRelationName(index));
+    if (page_ >= pages_)
+      elog(ERROR, "an extent of index \"%s\" is too short", RelationGetRelationName(index));
     memset(bytes_ + filled_, 0, kPayload - filled_);
-    Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, first_ + page_, RBM_ZERO_AND_LOCK,
-                                       nullptr);
+    Buffer buffer =
+        ReadBufferExtended(index, MAIN_FORKNUM, first_ + page_, RBM_ZERO_AND_LOCK, nullptr);
     GenericXLogState* state = GenericXLogStart(index);
     Page page = GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE);
     init_page(page, kind_, relist_->meta.generation, owner_, pages_, page_);
@@ -117,8 +117,8 @@ void ListWriter::place_extents(uint32 list, uint32 blocks, ListEntry* entry) {
   extent_count_ = full + 1;
   extents_ = static_cast<BlockNumber*>(palloc(sizeof(BlockNumber) * extent_count_));
   for (uint32 i = 0; i < extent_count_; i++) {
-    extents_[i] = reserve_pages(relist_->file, PageKind::codes,
-                                i < full ? kMostExtentPages : last_pages_);
+    extents_[i] =
+        reserve_pages(relist_->file, PageKind::codes, i < full ? kMostExtentPages : last_pages_);
   }
   // Inserts begin at the first slot that holds no row.
   const SlotCounts& counts = relist_->counts[list];

@@ -74,9 +74,8 @@ float* make_model_floats(TrainingOptions training, const float* sample, Size sam
 
   ModelShape shape = {};
   AVQ_CORE({
-    const TrainedModel trained = trains
-                                     ? train(training, sample, sampled, bridge::interrupt_pending)
-                                     : untrained(training);
+    const TrainedModel trained =
+        trains ? train(training, sample, sampled, bridge::interrupt_pending) : untrained(training);
     shape = trained.shape;
     *seconds = trained.seconds;
     std::copy(trained.floats.begin(), trained.floats.end(), floats);
