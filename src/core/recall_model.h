@@ -68,7 +68,12 @@ inline uint32_t probes_for(const RecallModel& model, double target_recall, uint3
   const double high = std::max(at_loss(model.probes[upper], loss), low);
   // Linear in the logarithms of both, and on beyond the deepest.
   const double part = std::log10(depth / kFitDepths[upper - 1]);
-  const double count = std::ceil(low * std::pow(high / low, part) - 1e-6);
+  double count = std::ceil(low * std::pow(high / low, part) - 1e-6);
+  // Rows know little of queries from elsewhere, and so many rows cost next to nothing.
+  constexpr double kLeastRows = 2000;
+  if (model.source == FittedOn::sample && rows > 0) {
+    count = std::max(count, std::ceil(lists * std::min(kLeastRows / rows, 1.0)));
+  }
   return static_cast<uint32_t>(std::clamp<double>(count, 1, lists));
 }
 

@@ -21,7 +21,7 @@ constexpr double kTargets[] = {0.5, 0.6, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995
 
 RecallModel some_model() {
   RecallModel model = rule_of_thumb(1000, 1e5);
-  model.source = FittedOn::sample;
+  model.source = FittedOn::queries;
   for (uint32_t d = 0; d < kDepths; ++d) {
     for (uint32_t i = 0; i < kLosses; ++i) model.probes[d][i] = 2.0f * (d + 1) * (i + 1) * (i + 1);
   }
@@ -67,6 +67,15 @@ TEST(RecallModel, RowsAddedSinceMakeTheSameAnswersADeeperCut) {
   EXPECT_EQ(probes_for(model, 0.95, 1000, 1e6, 10), probes_for(model, 0.95, 1000, 1e5, 1));
   EXPECT_LT(probes_for(model, 0.95, 1000, 1e6, 10), probes_for(model, 0.95, 1000, 1e5, 10));
   EXPECT_GT(probes_for(model, 0.95, 1000, 1e4, 10), probes_for(model, 0.95, 1000, 1e5, 10));
+}
+
+TEST(RecallModel, AsksForSomeRowsUnlessItKnowsTheQueries) {
+  RecallModel model = some_model();
+  model.rows = 4000;
+  EXPECT_LT(probes_for(model, 0.8, 100, 4000, 1), 50u);
+  model.source = FittedOn::sample;
+  EXPECT_EQ(probes_for(model, 0.8, 100, 4000, 1), 50u);
+  EXPECT_EQ(probes_for(model, 0.8, 100, 1000, 1), 100u);
 }
 
 TEST(RecallModel, OneScanOpensListsInFewPasses) {
