@@ -26,6 +26,8 @@ struct Encoder {
   char* copies;     // batch_rows x record
   int64 tids[kMostBatchRows];
   uint32 lists[kMostBatchRows];
+  uint32 seconds[kMostBatchRows];  // SOAR
+  float* spill_scratch;
   float* comparable;
   float* scratch;
   uint8* codes;
@@ -55,6 +57,10 @@ void flush_batch(Encoder* encoder) {
   const Model& model = build->model;
   const uint32 copy_bytes = build->geometry.copies.bytes;
   assign_lists(model, encoder->prepared, encoder->count, encoder->lists);
+  if (build->spilling) {
+    spill_lists(model, encoder->prepared, encoder->count, encoder->lists, encoder->seconds,
+                encoder->spill_scratch);
+  }
   for (uint32 i = 0; i < encoder->count; i++) {
     const float* row = encoder->prepared + Size{i} * model.shape.padded_dims();
     const uint32 list = encoder->lists[i];
@@ -62,7 +68,7 @@ void flush_batch(Encoder* encoder) {
     memcpy(at, encoder->copies + Size{i} * copy_bytes, copy_bytes);
     at += copy_bytes;
     if (build->spilling) {
-      const uint32 second = spill_list(model, row, list);
+      const uint32 second = encoder->seconds[i];
       memcpy(at, &second, sizeof(second));
       at += sizeof(second);
       if (second != list) {
@@ -179,6 +185,7 @@ void encode_rows(Build* build) {
       static_cast<char*>(palloc(Max(encoder.batch_rows * build->geometry.copies.bytes, 1u)));
   encoder.comparable = static_cast<float*>(palloc(sizeof(float) * shape.dims));
   encoder.scratch = static_cast<float*>(palloc(sizeof(float) * encode_scratch_floats(shape)));
+  encoder.spill_scratch = static_cast<float*>(palloc(sizeof(float) * spill_scratch_floats(shape)));
   encoder.codes = static_cast<uint8*>(palloc(shape.subspaces));
   encoder.payload = static_cast<bytea*>(palloc(payload_bytes(build)));
   encoder.row_context =

@@ -91,6 +91,7 @@ struct Relist {
   float* comparable;
   float* prepared;  // kBatchRows x padded_dims
   float* scratch;
+  float* spill_scratch;
   uint8* codes;
   bytea* payload;
   TupleTableSlot* slot;

@@ -113,6 +113,10 @@ void flush_batch(Relist* relist, const RowReference* batch, uint32 count) {
   }
   uint32 lists[kBatchRows];
   assign_lists(relist->model, relist->prepared, count, lists);
+  uint32 seconds[kBatchRows];
+  if (spilling) {
+    spill_lists(relist->model, relist->prepared, count, lists, seconds, relist->spill_scratch);
+  }
   for (uint32 i = 0; i < count; i++) {
     const float* prepared = relist->prepared + i * padded;
     if (batch[i].dead) {
@@ -121,9 +125,9 @@ void flush_batch(Relist* relist, const RowReference* batch, uint32 count) {
     }
     hand_on(relist, lists[i], batch[i], SlotUse::row, prepared);
     relist->rows_passed++;
-    if (!spilling) continue;
-    const uint32 second = spill_list(relist->model, prepared, lists[i]);
-    if (second != lists[i]) hand_on(relist, second, batch[i], SlotUse::second_code, prepared);
+    if (spilling && seconds[i] != lists[i]) {
+      hand_on(relist, seconds[i], batch[i], SlotUse::second_code, prepared);
+    }
   }
 }
 
@@ -264,6 +268,7 @@ void begin_passes(Relist* relist, double rows) {
   relist->prepared = static_cast<float*>(MemoryContextAllocHuge(
       CurrentMemoryContext, sizeof(float) * kBatchRows * shape.padded_dims()));
   relist->scratch = static_cast<float*>(palloc(sizeof(float) * encode_scratch_floats(shape)));
+  relist->spill_scratch = static_cast<float*>(palloc(sizeof(float) * spill_scratch_floats(shape)));
   relist->codes = static_cast<uint8*>(palloc0(shape.subspaces));
   const Size payload = VARHDRSZ + sizeof(SlotPayload) + shape.subspaces;
   relist->payload = static_cast<bytea*>(palloc0(payload));

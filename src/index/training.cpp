@@ -73,15 +73,18 @@ float* make_model_floats(TrainingOptions training, const float* sample, Size sam
       MemoryContextAllocHuge(CurrentMemoryContext, stored_floats(room) * sizeof(float)));
 
   ModelShape shape = {};
+  RecallModel recall = {};
   AVQ_CORE({
     const TrainedModel trained =
         trains ? train(training, sample, sampled, bridge::interrupt_pending) : untrained(training);
     shape = trained.shape;
+    recall = trained.recall;
     *seconds = trained.seconds;
     std::copy(trained.floats.begin(), trained.floats.end(), floats);
   });
   Assert(Model::float_count(shape) <= Model::float_count(room));
   meta->shape = shape;
+  meta->recall = recall;
   if (mean != nullptr) {
     memcpy(floats + Model::float_count(shape), mean, sizeof(float) * shape.dims);
   }

@@ -22,8 +22,8 @@ bool plan_training(const IndexOptions& options, const Column& column, double row
                    TrainingPlan* plan);
 
 // Trains on the sample (sampled x dims; under l2 differences from `mean`), or takes the
-// data-independent model where it is too small. Sets meta->shape; returns the model's floats as
-// they are stored, in the current memory context.
+// data-independent model where it is too small. Sets shape and recall of `meta`; returns the
+// model's floats as they are stored, in the current memory context.
 float* make_model_floats(TrainingOptions training, const float* sample, Size sampled,
                          const float* mean, MetaPage* meta, PhaseSeconds* seconds);
 

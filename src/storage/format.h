@@ -22,6 +22,7 @@
 //  * The meta page's part that has the checksum changes only with the generation.
 #include "core/kernels.h"
 #include "core/model.h"
+#include "core/recall_model.h"
 #include "core/rerank_copy.h"
 #include "pg.h"
 
@@ -67,6 +68,7 @@ struct MetaPage {
   uint8 element;        // 1 = float4
   uint16 filter_bytes;  // per row, of filter columns; 0 in this version
   ModelShape shape;
+  RecallModel recall;
   uint32 model_start, model_pages;
   uint32 directory_start, directory_pages;
   uint32 model_crc;
