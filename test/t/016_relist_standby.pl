@@ -9,7 +9,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $primary = avq_node('primary', streaming => 1, conf => "wal_consistency_checking = 'all'\n");
+my $primary = avq_node('primary', streaming => 1, 
+  conf => "wal_consistency_checking = 'all'\nwal_keep_size = '4GB'\n");
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
