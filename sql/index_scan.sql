@@ -55,8 +55,10 @@ SET avq.rerank_depth = 50;
 SELECT count(*) FROM (SELECT FROM item ORDER BY v <#> made(-1, 16) LIMIT 1) x;
 SELECT rows_reranked FROM avq_last_scan();
 SET avq.rerank_depth = 2000;
+SET avq.probes = 40;
 SELECT count(*) FROM (SELECT FROM item ORDER BY v <#> made(-1, 16) LIMIT 1) x;
-SELECT rows_reranked > 500 AS many FROM avq_last_scan();
+SELECT rows_reranked >= 2000 AS many FROM avq_last_scan();
+RESET avq.probes;
 SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM item ORDER BY v <#> made(-1, 16)) x;
 RESET avq.rerank_depth;
 

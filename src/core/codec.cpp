@@ -62,37 +62,77 @@ void assign_lists(const Model& model, const float* prepared, size_t count,
   }
 }
 
-uint32_t spill_list(const Model& model, const float* prepared, uint32_t list) noexcept {
-  constexpr size_t kBatch = 256;
-  float row_products[kBatch], own_products[kBatch];
+namespace {
+
+constexpr size_t kSpillRows = 32, kSpillCentres = 256;
+
+// A row in search of its second list.
+struct Spilling {
+  size_t number;  // among the caller's rows
+  const float* own;
+  double row_row, row_own, weight;  // |x|^2, <x, c>, lambda / |r|^2
+  double best_loss;
+};
+
+}  // namespace
+
+size_t spill_scratch_floats(const ModelShape& shape) noexcept {
+  return kSpillRows * (shape.padded_dims() + kSpillCentres);
+}
+
+// The loss is at least |x - c'|^2, so the second product, <c, c'>, is taken for the few centres
+// whose distance alone is below the least loss so far.
+static void spill_batch(const Model& model, const float* rows, Spilling* spilling, size_t count,
+                        const uint32_t* lists, uint32_t* second, float* products) noexcept {
   const size_t padded = model.shape.padded_dims();
-  const float* own = model.centroids + list * padded;
-  const double row_own = dot(prepared, own, padded);
-  const double row_row = norm_squared(prepared, padded);
-  const double own_own = norm_squared(own, padded);
-  const double residual_square = std::max(0.0, row_row - 2 * row_own + own_own);
-  // <x - c', r>^2 / |r|^2: without a residual there is no direction to be orthogonal to.
-  const double lambda =
-      residual_square > 1e-7 * row_row ? model.shape.soar_lambda / residual_square : 0;
-  uint32_t best = list;
-  double best_loss = INFINITY;
-  for (size_t first = 0; first < model.shape.lists; first += kBatch) {
-    const size_t count = std::min<size_t>(kBatch, model.shape.lists - first);
-    dot_rows(prepared, model.centroids + first * padded, count, padded, row_products);
-    dot_rows(own, model.centroids + first * padded, count, padded, own_products);
+  const bool cosine = model.shape.metric == Metric::cosine;
+  for (size_t first = 0; first < model.shape.lists; first += kSpillCentres) {
+    const size_t part = std::min<size_t>(kSpillCentres, model.shape.lists - first);
+    dot_matrix(rows, count, model.centroids + first * padded, part, padded, products);
     for (size_t i = 0; i < count; ++i) {
-      if (first + i == list) continue;
-      const double square =
-          model.shape.metric == Metric::cosine ? 1.0 : 2.0 * model.assign_bias[first + i];
-      const double along = row_row - row_own - (row_products[i] - own_products[i]);
-      const double loss = row_row - 2 * row_products[i] + square + lambda * along * along;
-      if (loss < best_loss) {
-        best_loss = loss;
-        best = static_cast<uint32_t>(first + i);
+      Spilling& row = spilling[i];
+      for (size_t c = 0; c < part; ++c) {
+        const double product = products[i * part + c];
+        const double square = cosine ? 1.0 : 2.0 * model.assign_bias[first + c];
+        const double distance = row.row_row - 2 * product + square;
+        if (distance >= row.best_loss || first + c == lists[row.number]) continue;
+        const double own = dot(row.own, model.centroids + (first + c) * padded, padded);
+        const double along = row.row_row - row.row_own - (product - own);
+        const double loss = distance + row.weight * along * along;
+        if (loss >= row.best_loss) continue;
+        row.best_loss = loss;
+        second[row.number] = static_cast<uint32_t>(first + c);
       }
     }
   }
-  return best;
+}
+
+void spill_lists(const Model& model, const float* prepared, size_t count, const uint32_t* lists,
+                 uint32_t* second, float* scratch) noexcept {
+  const size_t padded = model.shape.padded_dims();
+  float* rows = scratch;
+  float* products = scratch + kSpillRows * padded;
+  Spilling spilling[kSpillRows];
+  size_t waiting = 0;
+  for (size_t i = 0; i < count; ++i) {
+    second[i] = lists[i];
+    const float* row = prepared + i * padded;
+    const float* own = model.centroids + lists[i] * padded;
+    const double row_own = dot(row, own, padded);
+    const double row_row = norm_squared(row, padded);
+    const double residual = std::max(0.0, row_row - 2 * row_own + norm_squared(own, padded));
+    if (residual >= model.shape.spill_square) {
+      // Without a residual there is no direction to be orthogonal to.
+      const double weight = residual > 1e-7 * row_row ? model.shape.soar_lambda / residual : 0;
+      spilling[waiting] = {i, own, row_row, row_own, weight, INFINITY};
+      std::copy_n(row, padded, rows + waiting * padded);
+      ++waiting;
+    }
+    if (waiting == kSpillRows || (i + 1 == count && waiting > 0)) {
+      spill_batch(model, rows, spilling, waiting, lists, second, products);
+      waiting = 0;
+    }
+  }
 }
 
 size_t encode_scratch_floats(const ModelShape& shape) noexcept {

@@ -22,9 +22,13 @@ double exact_norm(const float* vector, size_t dims) noexcept;
 void assign_lists(const Model& model, const float* prepared, size_t count,
                   uint32_t* lists) noexcept;
 
-// The SOAR second list (shape.soar_lambda > 0, at least two lists): argmin over c' != c of
-// |x - c'|^2 + lambda <x - c', r/|r|>^2, r = x - c. Sun et al., NeurIPS 2023.
-uint32_t spill_list(const Model& model, const float* prepared, uint32_t list) noexcept;
+// The SOAR second lists of prepared rows (shape.soar_lambda > 0, at least two lists): argmin over
+// c' != c of |x - c'|^2 + lambda <x - c', r/|r|>^2, r = x - c. Sun et al., NeurIPS 2023. A row with
+// |r|^2 < shape.spill_square stays in one list: its second is its first. prepared: count x
+// padded_dims; scratch: spill_scratch_floats.
+size_t spill_scratch_floats(const ModelShape& shape) noexcept;
+void spill_lists(const Model& model, const float* prepared, size_t count, const uint32_t* lists,
+                 uint32_t* second, float* scratch) noexcept;
 
 struct EncodedRow {
   float scale;   // s: x ~ c + s * decoded(codes); >= 0, finite; already rounded to bfloat16

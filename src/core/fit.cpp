@@ -9,6 +9,7 @@
 #include "core/codec.h"
 #include "core/kernels.h"
 #include "core/random.h"
+#include "core/recall_fit.h"
 #include "core/rotation.h"
 #include "core/stopwatch.h"
 
@@ -190,6 +191,7 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
   shape.lists = static_cast<uint32_t>(lists.count);
   shape.route_sigma = lists.route_sigma;
   shape.soar_lambda = lists.soar_lambda;
+  shape.spill_square = lists.spill_square;
   shape.rotated =
       options.rotate > 0 || (options.rotate < 0 && rotation_gain(sample, lists) > kWorthwhileGain);
 
@@ -220,6 +222,10 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
 
   calibrate_error(options, sample, lists, queries, model);
   if (!std::isfinite(shape.error_scale)) shape.error_scale = std::numeric_limits<float>::max();
+  const Answers answers = {
+      queries.vectors.data(),  queries.top.queries, queries.top.depth,
+      queries.top.rows.data(), sample.data,         static_cast<double>(queries.pool)};
+  model.recall = fit_recall(model.view(), answers, FittedOn::sample, sample.stop);
   model.seconds.calibration = watch.lap();
   return model;
 }
@@ -231,6 +237,7 @@ TrainedModel untrained(const TrainingOptions& options) {
   const Parts parts = allocate(model);
   gaussian_codebooks(model.shape, 1, parts.codebooks, nullptr);
   model.shape.error_scale = simulate_error_scale(model.view());
+  model.recall = rule_of_thumb(1, 0);
   return model;
 }
 

@@ -40,6 +40,11 @@ void nearest_centres(const float* rows, size_t count, const float* centres, size
                      size_t dims, const float* bias, uint32_t* best_index,
                      float* best_score) noexcept;
 
+// products[r * centres_count + c] = <row r, centre c>, each summed as nearest_centres does and as
+// fast. rows: count x dims, centres: centres_count x dims, products: count x centres_count.
+void dot_matrix(const float* rows, size_t count, const float* centres, size_t centres_count,
+                size_t dims, float* products) noexcept;
+
 // --- rerank copies ------------------------------------------------------------------------------
 
 // IEEE half, round to nearest even. Values must lie within half's range.

@@ -1,7 +1,8 @@
-// The nearest centre of each row: a product of two matrices whose entries are only compared. Tiles
-// of four rows by three centres keep twelve sums in registers: with three centres and a row that
-// fills the 16 registers of AVX2, and twelve sums hide the latency of the additions. Lanes run over
-// the dimensions; a panel layout whose lanes run over the centres was tried and gained less than 10
+// Rows against centres: a product of two matrices, whose entries are only compared or are kept.
+// Tiles of four rows by three centres keep twelve sums in registers: with three centres and a row
+// that fills the 16 registers of AVX2, and twelve sums hide the latency of the additions. Lanes run
+// over the dimensions; a panel layout whose lanes run over the centres was tried and gained less
+// than 10
 // %.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels_nearest.cpp"
@@ -22,20 +23,34 @@ HWY_INLINE float sum_of(hn::Vec<Floats> sums) {
   return hn::GetLane(hn::SumOfLanes(Floats(), sums));
 }
 
-HWY_INLINE void compare(float product, const float* bias, size_t centre, uint32_t* best_index,
-                        float* best_score) {
-  const float score = product - bias[centre];
-  if (score > *best_score) {
-    *best_score = score;
-    *best_index = static_cast<uint32_t>(centre);
+// What becomes of the product of a row and a centre: the best centre of each row is kept, or all
+// products are.
+struct KeepBest {
+  const float* bias;
+  uint32_t* index;
+  float* score;
+  HWY_INLINE void take(size_t row, size_t centre, float product) const {
+    const float value = product - bias[centre];
+    if (value > score[row]) {
+      score[row] = value;
+      index[row] = static_cast<uint32_t>(centre);
+    }
   }
-}
+};
+struct KeepAll {
+  float* products;
+  size_t stride;
+  HWY_INLINE void take(size_t row, size_t centre, float product) const {
+    products[row * stride + centre] = product;
+  }
+};
 
 // Four rows, one after the other, against three centres, of which the last may be named again;
 // dims >= lanes. Each pair is summed in the order of dot_each (kernels_inl.h).
-HWY_INLINE void meet_tile(const float* rows, const float* const* centres, size_t dims, size_t first,
-                          size_t centres_present, const float* bias, uint32_t* best_index,
-                          float* best_score) {
+template <class Keep>
+HWY_INLINE void meet_tile(const float* rows, const float* const* centres, size_t dims,
+                          size_t first_row, size_t first, size_t centres_present,
+                          const Keep& keep) {
   const Floats d;
   const size_t lanes = hn::Lanes(d);
   const size_t whole = dims - dims % lanes;
@@ -80,11 +95,9 @@ HWY_INLINE void meet_tile(const float* rows, const float* const* centres, size_t
   }
   const auto take = [&](size_t r, hn::Vec<Floats> s0, hn::Vec<Floats> s1, hn::Vec<Floats> s2)
                         HWY_ATTR {
-                          compare(sum_of(s0), bias, first, best_index + r, best_score + r);
-                          if (centres_present > 1)
-                            compare(sum_of(s1), bias, first + 1, best_index + r, best_score + r);
-                          if (centres_present > 2)
-                            compare(sum_of(s2), bias, first + 2, best_index + r, best_score + r);
+                          keep.take(first_row + r, first, sum_of(s0));
+                          if (centres_present > 1) keep.take(first_row + r, first + 1, sum_of(s1));
+                          if (centres_present > 2) keep.take(first_row + r, first + 2, sum_of(s2));
                         };
   take(0, sum00, sum01, sum02);
   take(1, sum10, sum11, sum12);
@@ -93,16 +106,35 @@ HWY_INLINE void meet_tile(const float* rows, const float* const* centres, size_t
 }
 
 // One row, for what is left over by the tiles.
-HWY_INLINE void meet_row(const float* row, const float* centres, size_t centres_count, size_t dims,
-                         const float* bias, uint32_t* best_index, float* best_score) {
+template <class Keep>
+HWY_INLINE void meet_row(const float* row, size_t number, const float* centres,
+                         size_t centres_count, size_t dims, const Keep& keep) {
   constexpr size_t kPart = 64;
   float products[kPart];
   for (size_t first = 0; first < centres_count; first += kPart) {
     const size_t part = HWY_MIN(kPart, centres_count - first);
     dot_each(row, centres + first * dims, part, dims, products);
-    for (size_t c = 0; c < part; ++c) {
-      compare(products[c], bias, first + c, best_index, best_score);
+    for (size_t c = 0; c < part; ++c) keep.take(number, first + c, products[c]);
+  }
+}
+
+template <class Keep>
+HWY_INLINE void meet_all(const float* rows, size_t count, const float* centres,
+                         size_t centres_count, size_t dims, const Keep& keep) {
+  const size_t tiled = dims < hn::Lanes(Floats()) ? 0 : count - count % 4;
+  for (size_t block = 0; block < tiled; block += kRowBlock) {
+    const size_t end = HWY_MIN(block + kRowBlock, tiled);
+    for (size_t c = 0; c < centres_count; c += 3) {
+      const size_t present = HWY_MIN(size_t{3}, centres_count - c);
+      const float* three[3];
+      for (size_t t = 0; t < 3; ++t) three[t] = centres + HWY_MIN(c + t, centres_count - 1) * dims;
+      for (size_t r = block; r < end; r += 4) {
+        meet_tile(rows + r * dims, three, dims, r, c, present, keep);
+      }
     }
+  }
+  for (size_t r = tiled; r < count; ++r) {
+    meet_row(rows + r * dims, r, centres, centres_count, dims, keep);
   }
 }
 
@@ -112,21 +144,12 @@ void nearest_centres(const float* rows, size_t count, const float* centres, size
     best_index[r] = 0;
     best_score[r] = -std::numeric_limits<float>::infinity();
   }
-  const size_t tiled = dims < hn::Lanes(Floats()) ? 0 : count - count % 4;
-  for (size_t block = 0; block < tiled; block += kRowBlock) {
-    const size_t end = HWY_MIN(block + kRowBlock, tiled);
-    for (size_t c = 0; c < centres_count; c += 3) {
-      const size_t present = HWY_MIN(size_t{3}, centres_count - c);
-      const float* three[3];
-      for (size_t t = 0; t < 3; ++t) three[t] = centres + HWY_MIN(c + t, centres_count - 1) * dims;
-      for (size_t r = block; r < end; r += 4) {
-        meet_tile(rows + r * dims, three, dims, c, present, bias, best_index + r, best_score + r);
-      }
-    }
-  }
-  for (size_t r = tiled; r < count; ++r) {
-    meet_row(rows + r * dims, centres, centres_count, dims, bias, best_index + r, best_score + r);
-  }
+  meet_all(rows, count, centres, centres_count, dims, KeepBest{bias, best_index, best_score});
+}
+
+void dot_matrix(const float* rows, size_t count, const float* centres, size_t centres_count,
+                size_t dims, float* products) {
+  meet_all(rows, count, centres, centres_count, dims, KeepAll{products, centres_count});
 }
 
 }  // namespace avq::HWY_NAMESPACE
@@ -136,15 +159,24 @@ HWY_AFTER_NAMESPACE();
 namespace avq {
 
 AVQ_KERNEL(nearest_centres);
+AVQ_KERNEL(dot_matrix);
 
 namespace kernels {
-void choose_nearest() noexcept { AVQ_CHOOSE(nearest_centres); }
+void choose_nearest() noexcept {
+  AVQ_CHOOSE(nearest_centres);
+  AVQ_CHOOSE(dot_matrix);
+}
 }  // namespace kernels
 
 void nearest_centres(const float* rows, size_t count, const float* centres, size_t centres_count,
                      size_t dims, const float* bias, uint32_t* best_index,
                      float* best_score) noexcept {
   chosen_nearest_centres(rows, count, centres, centres_count, dims, bias, best_index, best_score);
+}
+
+void dot_matrix(const float* rows, size_t count, const float* centres, size_t centres_count,
+                size_t dims, float* products) noexcept {
+  chosen_dot_matrix(rows, count, centres, centres_count, dims, products);
 }
 
 }  // namespace avq

@@ -55,6 +55,7 @@ void drop_empty(ListSet& lists, size_t dims) {
 void measure_sigma(const Sample& sample, const uint32_t* rows, size_t count,
                    const uint32_t* nearest, const float* scores, ListSet& lists) {
   std::vector<double> squares(lists.count);
+  lists.squares.resize(sample.rows);
   double total = 0;
   for (size_t i = 0; i < count; ++i) {
     const double norm = sample.norms[rows != nullptr ? rows[i] : i];
@@ -63,6 +64,7 @@ void measure_sigma(const Sample& sample, const uint32_t* rows, size_t count,
                               ? (norm > 0 ? 2 - 2 * scores[i] / norm : 0)
                               : norm * norm - 2.0 * scores[i];
     if (!(square > 0) || !std::isfinite(square)) continue;
+    lists.squares[rows != nullptr ? rows[i] : i] = static_cast<float>(square);
     squares[nearest[i]] += square;
     total += square;
   }
@@ -133,11 +135,22 @@ double choose_route_sigma(ListSet& lists, const Sample& sample, const SampleQuer
   return best;
 }
 
-// SOAR doubles the codes: it must save clearly more than half of the scanned share.
-float choose_soar(const ListSet& lists, const Sample& sample, const SampleQueries& queries) {
+// The square that a share of the sample's rows reaches.
+float spill_bound(const ListSet& lists, double share) {
+  std::vector<float> squares = lists.squares;
+  const auto at = squares.begin() + static_cast<long>((1 - share) * double(squares.size() - 1));
+  std::nth_element(squares.begin(), at, squares.end());
+  return *at;
+}
+
+// Whether second codes pay, and for which rows. Where a row lies far from its centroid the list
+// says little about its scores: such rows profit most, and by inner product they are the long ones,
+// that is the answers. Spilling the rest too only makes lists longer (docs/design.md, "SOAR").
+void choose_soar(ListSet& lists, const Sample& sample, const SampleQueries& queries) {
   constexpr float kLambda = 1;
-  constexpr double kWorthwhile = 0.6;
-  if (lists.count < 2 || queries.top.depth == 0) return 0;
+  constexpr double kShares[] = {0.3, 0.5};
+  constexpr double kWorthwhile = 0.8;  // of the codes scanned without
+  if (lists.count < 2 || queries.top.depth == 0) return;
   std::vector<uint32_t> answers;
   for (size_t q = 0; q < queries.top.queries; ++q) {
     const auto first = queries.top.rows.begin() + static_cast<long>(q * queries.top.depth);
@@ -146,11 +159,23 @@ float choose_soar(const ListSet& lists, const Sample& sample, const SampleQuerie
   std::vector<uint32_t> second = lists.list_of;
   spill_rows(sample, lists, kLambda, answers.data(), answers.size(), second);
   RoutingLists view = lists.view(sample);
-  const double plain = routing_loss(view, lists.route_sigma, queries, sample.stop);
-  view.spill_of = second.data();
-  const double spilled =
-      routing_loss(view, lists.route_sigma, queries, sample.stop) + std::log(2.0);
-  return spilled < plain + std::log(kWorthwhile) ? kLambda : 0;
+  double best = routing_loss(view, lists.route_sigma, queries, sample.stop) + std::log(kWorthwhile);
+  std::vector<uint32_t> spilled;
+  for (const double share : kShares) {
+    const float bound = spill_bound(lists, share);
+    if (!(bound > 0)) continue;
+    spilled = lists.list_of;
+    for (const uint32_t row : answers) {
+      if (lists.squares[row] >= bound) spilled[row] = second[row];
+    }
+    view.spill_of = spilled.data();
+    const double loss =
+        routing_loss(view, lists.route_sigma, queries, sample.stop) + std::log(1 + share);
+    if (loss >= best) continue;
+    best = loss;
+    lists.soar_lambda = kLambda;
+    lists.spill_square = bound;
+  }
 }
 
 }  // namespace
@@ -200,6 +225,7 @@ SampleQueries sample_queries(const Sample& sample) {
   SampleQueries queries;
   const size_t count = std::min(kQueries, sample.rows);
   const size_t pool = std::min(kPool, sample.rows);
+  queries.pool = pool;
   for (size_t i = 0; i < count; ++i) {
     // Half a step on, so that the pool's own spacing does not meet the queries' at every row.
     const size_t row = std::min(sample.spread(2 * i + 1, 2 * count), sample.rows - 1);
@@ -221,12 +247,19 @@ void spill_rows(const Sample& sample, const ListSet& lists, float lambda, const 
   model.shape.soar_lambda = lambda;
   model.centroids = lists.centres.data();
   model.assign_bias = lists.bias.data();
-  std::vector<float> prepared(sample.dims);
-  for (size_t i = 0; i < count; ++i) {
+  constexpr size_t kBatch = 128;
+  std::vector<float> prepared(kBatch * sample.dims), scratch(spill_scratch_floats(model.shape));
+  uint32_t first[kBatch], chosen[kBatch];
+  for (size_t begin = 0; begin < count; begin += kBatch) {
     check_stop(sample.stop);
-    const size_t row = rows != nullptr ? rows[i] : i;
-    prepare(model.shape, sample.at(row), prepared.data());
-    second[row] = spill_list(model, prepared.data(), lists.list_of[row]);
+    const size_t part = std::min(kBatch, count - begin);
+    const auto number = [&](size_t i) { return rows != nullptr ? rows[begin + i] : begin + i; };
+    for (size_t i = 0; i < part; ++i) {
+      prepare(model.shape, sample.at(number(i)), &prepared[i * sample.dims]);
+      first[i] = lists.list_of[number(i)];
+    }
+    spill_lists(model, prepared.data(), part, first, chosen, scratch.data());
+    for (size_t i = 0; i < part; ++i) second[number(i)] = chosen[i];
   }
 }
 
@@ -246,8 +279,8 @@ ListSet train_lists(const TrainingOptions& options, const Sample& sample,
       }
     }
   }
-  lists.soar_lambda =
-      options.soar_lambda < 0 ? choose_soar(lists, sample, queries) : options.soar_lambda;
+  lists.soar_lambda = std::max(0.0f, options.soar_lambda);
+  if (options.soar_lambda < 0) choose_soar(lists, sample, queries);
   return lists;
 }
 

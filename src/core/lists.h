@@ -23,9 +23,11 @@ struct ListSet {
   std::vector<float> bias;        // count: |c|^2 / 2, 0 for cosine
   std::vector<float> sigma;       // count: rms residual norm / sqrt(dims)
   std::vector<uint32_t> list_of;  // by row
+  std::vector<float> squares;     // by row: |x - c|^2
   std::vector<uint32_t> sizes;    // count
   float route_sigma = 0;
   float soar_lambda = 0;
+  float spill_square = 0;  // rows with a lesser square have no second list
 
   RoutingLists view(const Sample& sample) const noexcept {
     return {centres.data(), count,          sample.dims, sample.metric, sigma.data(),
@@ -44,11 +46,13 @@ std::vector<float> anisotropic_centres(const Sample& sample, const ListSet& list
 struct SampleQueries {
   std::vector<float> vectors;  // count x dims
   std::vector<uint32_t> rows;
+  size_t pool = 0;  // rows of the sample that the answers are the best of
   ExactTop top;
 };
 SampleQueries sample_queries(const Sample& sample);
 
-// The SOAR second list of the given rows (null: all), by row number; others keep what `second` had.
+// The SOAR second lists of the given rows (null: all), by row number; others keep what `second`
+// had.
 void spill_rows(const Sample& sample, const ListSet& lists, float lambda, const uint32_t* rows,
                 size_t count, std::vector<uint32_t>& second);
 

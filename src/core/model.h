@@ -31,12 +31,14 @@ struct ModelShape {
   float route_sigma;  // routing score = <q,c> (- |c|^2/2 for l2) + route_sigma * sigma_list * |q|
   float error_scale;  // kappa: rms over candidates of (true score - estimate) * sqrt(dims) / (s *
                       // |q|)
-  float soar_lambda;  // 0 = every row is in one list
-  uint64_t seed;      // of the rotation and of all training
+  float soar_lambda;   // 0 = every row is in one list
+  float spill_square;  // rows whose squared residual is less are in one list all the same
+  float unused;
+  uint64_t seed;  // of the rotation and of all training
 
   uint32_t padded_dims() const noexcept { return subspaces * dims_per_subspace; }
 };
-static_assert(sizeof(ModelShape) == 48);
+static_assert(sizeof(ModelShape) == 56);
 
 struct Model {
   ModelShape shape;

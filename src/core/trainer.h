@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/model.h"
+#include "core/recall_model.h"
 
 namespace avq {
 
@@ -22,7 +23,7 @@ struct TrainingOptions {
   int rotate = -1;        // 0 off, 1 on, -1 auto (when dimensions are unequal in variance)
   int joint = -1;         // codebooks by the paper's joint update: 0 off, 1 on, -1 auto
                           // (when row_scale is off); needs an anisotropy above 1
-  float soar_lambda = 0;  // < 0: 1 if the sample shows that it pays, else 0
+  float soar_lambda = -1;  // < 0: 1, for the rows that profit, if the sample shows that it pays
   uint64_t seed = 0;
 };
 
@@ -33,6 +34,7 @@ struct PhaseSeconds {  // for the build's report of where its time went
 struct TrainedModel {
   ModelShape shape;
   std::vector<float> floats;  // Model::over(shape, floats.data())
+  RecallModel recall;         // from the sample
   PhaseSeconds seconds;
   Model view() const noexcept { return Model::over(shape, floats.data()); }
 };

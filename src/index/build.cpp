@@ -31,6 +31,8 @@ struct Encoder {
   char* copies;     // batch_rows x record
   int64 tids[kMostBatchRows];
   uint32 lists[kMostBatchRows];
+  uint32 seconds[kMostBatchRows];  // SOAR
+  float* spill_scratch;
   float* comparable;
   float* scratch;
   uint8* codes;
@@ -60,6 +62,10 @@ void flush_batch(Encoder* encoder) {
   const Model& model = build->model;
   const uint32 copy_bytes = build->geometry.copies.bytes;
   assign_lists(model, encoder->prepared, encoder->count, encoder->lists);
+  if (build->spilling) {
+    spill_lists(model, encoder->prepared, encoder->count, encoder->lists, encoder->seconds,
+                encoder->spill_scratch);
+  }
   for (uint32 i = 0; i < encoder->count; i++) {
     const float* row = encoder->prepared + Size{i} * model.shape.padded_dims();
     const uint32 list = encoder->lists[i];
@@ -67,7 +73,7 @@ void flush_batch(Encoder* encoder) {
     memcpy(at, encoder->copies + Size{i} * copy_bytes, copy_bytes);
     at += copy_bytes;
     if (build->spilling) {
-      const uint32 second = spill_list(model, row, list);
+      const uint32 second = encoder->seconds[i];
       memcpy(at, &second, sizeof(second));
       at += sizeof(second);
       if (second != list) {
@@ -160,11 +166,13 @@ void make_model(Build* build, uint32 lists) {
 
   PhaseSeconds seconds = {};
   ModelShape shape = {};
+  RecallModel recall = {};
   AVQ_CORE({
     const TrainedModel trained =
         trains ? train(training, build->sample, build->sampled, bridge::interrupt_pending)
                : untrained(training);
     shape = trained.shape;
+    recall = trained.recall;
     seconds = trained.seconds;
     std::copy(trained.floats.begin(), trained.floats.end(), floats);
   });
@@ -179,6 +187,7 @@ void make_model(Build* build, uint32 lists) {
   meta->rerank = rerank_of(build->options, build->column.dims);
   meta->element = 1;
   meta->shape = shape;
+  meta->recall = recall;
   build->model = Model::over(shape, floats);
   if (mean != nullptr) {
     build->mean = floats + Model::float_count(shape);
@@ -211,6 +220,7 @@ void encode_rows(Build* build) {
       static_cast<char*>(palloc(Max(encoder.batch_rows * build->geometry.copies.bytes, 1u)));
   encoder.comparable = static_cast<float*>(palloc(sizeof(float) * shape.dims));
   encoder.scratch = static_cast<float*>(palloc(sizeof(float) * encode_scratch_floats(shape)));
+  encoder.spill_scratch = static_cast<float*>(palloc(sizeof(float) * spill_scratch_floats(shape)));
   encoder.codes = static_cast<uint8*>(palloc(shape.subspaces));
   encoder.payload = static_cast<bytea*>(palloc(payload_bytes(build)));
   encoder.row_context =

@@ -5,7 +5,7 @@
 // LIMIT of k takes k / f rows from it, so more lists are probed before it is satisfied.
 #include <cmath>
 
-#include "core/search_rules.h"
+#include "core/recall_model.h"
 #include "index/am.h"
 #include "index/options.h"
 #include "storage/lists.h"
@@ -23,6 +23,7 @@ constexpr double kRescoreCost = 3;               // per candidate
 
 struct IndexFacts {
   double lists, dims, subspaces, code_pages, rows, target_recall;
+  RecallModel recall;
 };
 
 IndexFacts read_facts(Oid oid, double rows) {
@@ -35,6 +36,7 @@ IndexFacts read_facts(Oid oid, double rows) {
   facts.dims = meta.shape.dims;
   facts.subspaces = meta.shape.subspaces;
   facts.rows = rows;
+  facts.recall = meta.recall;
   facts.target_recall = index_options(index).target_recall;
   const double block_bytes = coded_block_layout(meta).bytes;
   facts.code_pages = facts.lists * 0.5 + rows / kBlockRows * block_bytes / kPayload;
@@ -57,7 +59,7 @@ void avq_cost_estimate(PlannerInfo* root, IndexPath* path, double loop_count, Co
     discourage_path(path);
     return;
   }
-  IndexFacts facts = {1, 100, 50, info->pages * 0.2, Max(info->tuples, 1.0), 0.95};
+  IndexFacts facts = {1, 100, 50, info->pages * 0.2, Max(info->tuples, 1.0), 0.95, {}};
   if (!info->hypothetical) facts = read_facts(info->indexoid, Max(info->tuples, 1.0));
 
   const double kept = info->rel->tuples > 0 ? Max(info->rel->rows / info->rel->tuples, 1e-6) : 1.0;
@@ -66,9 +68,8 @@ void avq_cost_estimate(PlannerInfo* root, IndexPath* path, double loop_count, Co
   const double target = settings.target_recall >= 0 ? settings.target_recall : facts.target_recall;
   const double probes = settings.probes > 0
                             ? Min(double(settings.probes), facts.lists)
-                            : probes_for(target, static_cast<uint32>(facts.lists), facts.rows,
-                                         static_cast<uint64>(Max(rows_taken, 1.0)))
-                                  .lists;
+                            : probes_for(facts.recall, target, static_cast<uint32>(facts.lists),
+                                         facts.rows, static_cast<uint64>(Max(rows_taken, 1.0)));
   const double share = probes / facts.lists;
 
   const double route = facts.lists * facts.dims * kRouteCostPerDim * cpu_operator_cost;

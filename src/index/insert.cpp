@@ -43,7 +43,9 @@ void insert_coded(IndexFile& file, CachedIndex* cached, const Vector* vector, It
   const uint32 address = store_row(file, &cached->meta, cached->geometry, list, row);
 
   if (shape.soar_lambda > 0 && shape.lists > 1) {
-    const uint32 second = spill_list(cached->model, prepared, list);
+    uint32 second;
+    float* spill_scratch = static_cast<float*>(palloc(sizeof(float) * spill_scratch_floats(shape)));
+    spill_lists(cached->model, prepared, 1, &list, &second, spill_scratch);
     if (second == list) return;
     const EncodedRow again = encode(cached->model, prepared, second, codes, scratch);
     row.scale = float_to_bfloat16(again.scale);

@@ -43,7 +43,7 @@ void sweep(Relation index, const MetaPage& meta) {
 // Reads the directory: heads, which never change within a generation, and row counts, which do.
 void load_directory(IndexFile& file, CachedIndex* entry) {
   const uint32 lists = total_lists(entry->meta);
-  entry->total_rows = 0;
+  entry->coded_rows = 0;
   for (uint32 first = 0; first < lists; first += kEntriesPerPage) {
     CHECK_FOR_INTERRUPTS();
     Buffer buffer = read_page(file, entry_place(entry->meta, first).block, PageKind::directory,
@@ -52,8 +52,7 @@ void load_directory(IndexFile& file, CachedIndex* entry) {
     for (uint32 i = 0; i < kEntriesPerPage && first + i < lists; i++) {
       entry->heads[first + i] = stored[i].head;
       if (first + i >= entry->meta.shape.lists) continue;
-      entry->rows[first + i] = stored[i].live + stored[i].spilled;
-      entry->total_rows += entry->rows[first + i];
+      entry->coded_rows += stored[i].live;
     }
     UnlockReleaseBuffer(buffer);
   }
@@ -107,7 +106,6 @@ CachedIndex* load(IndexFile& file, const MetaPage& meta) {
   load_model(file, entry);
   const Size lists = total_lists(meta);
   entry->heads = static_cast<BlockNumber*>(palloc(sizeof(BlockNumber) * lists));
-  entry->rows = static_cast<uint32*>(palloc(sizeof(uint32) * lists));
   load_directory(file, entry);
   entry->recent = make_recent(file);
   MemoryContextSwitchTo(caller);

@@ -22,8 +22,7 @@ struct CachedIndex {
   Model model;
   const float* mean;      // l2: subtracted from rows and queries (comparable_vector); else null
   BlockNumber* heads;     // first extents of all lists, the special ones included
-  uint32* rows;           // codes of the model's lists, as of the last look at the directory
-  double total_rows;      // their sum
+  double coded_rows;      // in the model's lists, as of the last look at the directory
   RecentBuffers* recent;  // for reads by scans
 };
 

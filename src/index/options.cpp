@@ -41,7 +41,7 @@ const relopt_parse_elt option_table[] = {
 };
 
 const IndexOptions kDefaults = {
-    0, 0, 0, 0, -1, true, int(RotateOption::automatic), 0, int(RerankOption::automatic), 0.95};
+    0, 0, 0, 0, -1, true, int(RotateOption::automatic), -1, int(RerankOption::automatic), 0.95};
 
 void register_index_options() {
   avq_relopt_kind = add_reloption_kind();
@@ -64,10 +64,11 @@ void register_index_options() {
                      kDefaults.row_scale, lock);
   add_enum_reloption(avq_relopt_kind, "rotate", "Random rotation before coding", rotate_values,
                      kDefaults.rotate, "Valid values are \"auto\", \"on\" and \"off\".", lock);
-  add_real_reloption(avq_relopt_kind, "soar_lambda",
-                     "Above 0: every row's code is spilled into a second list (SOAR); -1 = if the "
-                     "build's sample shows that it pays",
-                     kDefaults.soar_lambda, -1, 10, lock);
+  add_real_reloption(
+      avq_relopt_kind, "soar_lambda",
+      "Above 0: every row's code is spilled into a second list (SOAR); -1 = those of "
+      "the rows that profit, if the build's sample shows that it pays",
+      kDefaults.soar_lambda, -1, 10, lock);
   add_enum_reloption(avq_relopt_kind, "rerank", "The copy that candidates are rescored from",
                      rerank_values, kDefaults.rerank,
                      "Valid values are \"auto\", \"half\", \"int8\", \"float\" and \"heap\".",

@@ -1,7 +1,7 @@
 // Lists are opened, scanned into candidates, and candidates leave in order.
 #include "index/search.h"
 
-#include "core/search_rules.h"
+#include "core/recall_model.h"
 
 namespace avq {
 
@@ -157,21 +157,12 @@ void set_keep(Search* search, uint32 keep) {
   search->keep = keep;
 }
 
-// Opens lists up to `count` in all, and more until those opened hold `rows` rows.
-void open_lists(Search* search, uint32 count, double rows) {
+// Opens lists up to `count` in all.
+void open_lists(Search* search, uint32 count) {
   count = Min(count, search->most_lists);
   const uint32 first = search->opened;
   if (count <= first) return;
-  for (;;) {
-    order_lists(search, count);
-    double held = search->rows_opened;
-    for (uint32 i = first; i < count; i++) held += search->cached->rows[search->order[i]];
-    if (held >= rows || count == search->most_lists) {
-      search->rows_opened = held;
-      break;
-    }
-    count = Min(count + Max(count / 4, 1u), search->most_lists);
-  }
+  order_lists(search, count);
   search->open = static_cast<OpenList*>(
       grow(search, search->open, first, &search->open_room, count, sizeof(OpenList)));
   for (uint32 i = first; i < count; i++) {
@@ -215,10 +206,11 @@ void collect_uncodable(Search* search) {
   }
 }
 
-Probes probes_wanted(const Search* search) {
-  if (settings.probes > 0) return {static_cast<uint32>(settings.probes), 0};
-  return probes_for(search->target_recall, search->cached->model.shape.lists,
-                    search->cached->total_rows, search->emitted + 1);
+uint32 probes_wanted(const Search* search) {
+  if (settings.probes > 0) return static_cast<uint32>(settings.probes);
+  const CachedIndex* cached = search->cached;
+  return probes_for(cached->meta.recall, search->target_recall, cached->model.shape.lists,
+                    cached->coded_rows, search->emitted + 1);
 }
 
 // Inner products order rows alike for a query of any length: brings one whose squares would leave
@@ -255,7 +247,9 @@ void begin_query(Search* search, const Vector* query) {
   prepare(shape, comparable, prepared);
   route(model, prepared, search->list_scores, search->routes);
   // A fixed rerank depth ranks candidates by their estimates, without optimism.
-  const float width = settings.rerank_depth > 0 ? 0 : bound_width(search->target_recall);
+  const float width = settings.rerank_depth > 0
+                          ? 0
+                          : bound_width(search->cached->meta.recall, search->target_recall);
   search->bound_width = width;
   search->tables = build_tables(model, prepared, width, search->lut);
   for (uint32 i = 0; i < shape.lists; i++) search->order[i] = i;
@@ -339,10 +333,9 @@ void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, Hea
 bool next_row(Search* search, ItemPointer tid) {
   for (;;) {
     CHECK_FOR_INTERRUPTS();
-    const Probes wanted = probes_wanted(search);
-    if (search->opened < search->most_lists &&
-        (search->opened < wanted.lists || search->rows_opened < wanted.rows)) {
-      open_lists(search, Max(wanted.lists, search->opened + 1), wanted.rows);
+    const uint32 wanted = Min(probes_wanted(search), search->most_lists);
+    if (search->opened < wanted) {
+      open_lists(search, wanted);
       continue;
     }
     const bool fixed_depth = settings.rerank_depth > 0;
@@ -379,7 +372,7 @@ bool next_row(Search* search, ItemPointer tid) {
     } else if (search->floor_key < kInfinity) {
       refill(search);
     } else if (search->opened < search->most_lists) {
-      open_lists(search, search->opened + Max(1u, search->opened / 2), 0);
+      open_lists(search, search->opened + Max(1u, search->opened / 2));
     } else {
       return false;
     }

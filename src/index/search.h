@@ -52,7 +52,6 @@ struct Search {
   uint32 most_lists;  // that may be opened
   OpenList* open;
   uint32 opened, open_room;
-  double rows_opened;  // about
 
   CodedRow* pending;  // a heap
   uint32 pending_count, pending_room;

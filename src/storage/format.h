@@ -16,6 +16,7 @@
 //  * The meta page is immutable but for copy_tails.
 #include "core/kernels.h"
 #include "core/model.h"
+#include "core/recall_model.h"
 #include "core/rerank_copy.h"
 #include "pg.h"
 
@@ -61,6 +62,7 @@ struct MetaPage {
   uint8 element;        // 1 = float4
   uint16 filter_bytes;  // per row, of filter columns; 0 in this version
   ModelShape shape;
+  RecallModel recall;
   uint32 model_start, model_pages;
   uint32 directory_start, directory_pages;
   uint32 model_crc;

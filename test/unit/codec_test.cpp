@@ -397,6 +397,10 @@ TEST(Spill, MinimisesItsLossAmongTheOtherLists) {
     const size_t padded = model.shape.padded_dims();
     ASSERT_GT(model.shape.lists, 4u);
     size_t second_nearest = 0;
+    std::vector<uint32_t> seconds(500);
+    std::vector<float> scratch(spill_scratch_floats(model.shape));
+    spill_lists(model, index.prepared.data(), 500, index.lists.data(), seconds.data(),
+                scratch.data());
     for (size_t i = 0; i < 500; ++i) {
       const float* row = &index.prepared[i * padded];
       const float* own = model.centroids + index.lists[i] * padded;
@@ -411,7 +415,7 @@ TEST(Spill, MinimisesItsLossAmongTheOtherLists) {
         }
         return square + lambda * along * along / residual;
       };
-      const uint32_t chosen = spill_list(model, row, index.lists[i]);
+      const uint32_t chosen = seconds[i];
       ASSERT_NE(chosen, index.lists[i]);
       bool nearest = true;
       for (uint32_t l = 0; l < model.shape.lists; ++l) {
@@ -422,6 +426,32 @@ TEST(Spill, MinimisesItsLossAmongTheOtherLists) {
       second_nearest += nearest;
     }
     EXPECT_LT(second_nearest, 500u);  // the penalty decides at least once
+  }
+}
+
+TEST(Spill, LeavesRowsNearTheirCentroidInOneList) {
+  for (const Metric metric : kMetrics) {
+    TrainingOptions options = options_for(metric);
+    options.soar_lambda = 1;
+    const Index index(options, test_rows(700));
+    Model model = index.model.view();
+    const size_t padded = model.shape.padded_dims();
+    std::vector<uint32_t> every(700), some(700);
+    std::vector<float> scratch(spill_scratch_floats(model.shape)), squares(700);
+    for (size_t i = 0; i < 700; ++i) {
+      squares[i] = l2_squared(&index.prepared[i * padded],
+                              model.centroids + index.lists[i] * padded, padded);
+    }
+    std::vector<float> sorted = squares;
+    std::sort(sorted.begin(), sorted.end());
+    spill_lists(model, index.prepared.data(), 700, index.lists.data(), every.data(),
+                scratch.data());
+    model.shape.spill_square = sorted[500];
+    spill_lists(model, index.prepared.data(), 700, index.lists.data(), some.data(), scratch.data());
+    for (size_t i = 0; i < 700; ++i) {
+      if (squares[i] > sorted[501]) EXPECT_EQ(some[i], every[i]) << i;
+      if (squares[i] < sorted[499]) EXPECT_EQ(some[i], index.lists[i]) << i;
+    }
   }
 }
 

@@ -1,0 +1,259 @@
+#include "core/recall_fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "core/codec.h"
+#include "core/kernels.h"
+
+namespace avq {
+namespace {
+
+constexpr size_t kLeastQueries = 20;
+constexpr double kLeastMisses = 4;  // expected, for a share of them to be read off
+
+// What became of one answer.
+struct Outcome {
+  uint32_t query;
+  uint32_t row;
+  uint32_t lists[2];   // the second one: of SOAR, or the first again
+  uint32_t rank;       // of the better one in the query's routes
+  float score;         // true
+  float estimates[2];  // by its code in either list
+  float widths[2];     // of the error bound for z = 1
+  float needed;        // z at which the bound reaches the score of the last answer
+};
+
+// A row on its way through both of its lists.
+class RowCoder {
+ public:
+  explicit RowCoder(const Model& model)
+      : model_(model),
+        padded_(model.shape.padded_dims()),
+        prepared_(padded_),
+        decoded_(padded_),
+        encode_scratch_(encode_scratch_floats(model.shape)),
+        spill_scratch_(spill_scratch_floats(model.shape)),
+        codes_(model.shape.subspaces) {}
+
+  void take(const float* vector) {
+    prepare(model_.shape, vector, prepared_.data());
+    assign_lists(model_, prepared_.data(), 1, &lists[0]);
+    lists[1] = lists[0];
+    if (model_.shape.soar_lambda > 0 && model_.shape.lists > 1) {
+      spill_lists(model_, prepared_.data(), 1, &lists[0], &lists[1], spill_scratch_.data());
+    }
+    norm_ = exact_norm(prepared_.data(), padded_);
+  }
+
+  double true_score(const float* query) const noexcept {
+    const double product = dot(query, prepared_.data(), padded_);
+    return model_.shape.metric == Metric::l2 ? product - norm_ * norm_ / 2 : product;
+  }
+
+  // The code of the row in its list number `which`, for estimate().
+  void encode_in(int which) {
+    list_ = lists[which];
+    encoded_ = encode(model_, prepared_.data(), list_, codes_.data(), encode_scratch_.data());
+    decode(model_, codes_.data(), decoded_.data());
+  }
+
+  void estimate(const float* query, double query_norm, float* estimate, float* width) const {
+    const float* centroid = model_.centroids + size_t{list_} * padded_;
+    *estimate =
+        dot(query, centroid, padded_) + encoded_.scale * dot(query, decoded_.data(), padded_);
+    double span = query_norm;
+    if (model_.shape.metric == Metric::l2) {
+      *estimate -= encoded_.offset;
+      span = std::sqrt(l2_squared(query, centroid, padded_));
+    }
+    *width = static_cast<float>(encoded_.scale * span * model_.shape.error_scale /
+                                std::sqrt(double(model_.shape.dims)));
+  }
+
+  uint32_t lists[2];
+
+ private:
+  const Model& model_;
+  size_t padded_;
+  std::vector<float> prepared_, decoded_, encode_scratch_, spill_scratch_;
+  std::vector<uint8_t> codes_;
+  double norm_ = 0;
+  uint32_t list_ = 0;
+  EncodedRow encoded_ = {};
+};
+
+// Outcomes by query and place among its answers.
+std::vector<Outcome> score_answers(const Model& model, const Answers& answers,
+                                   const std::vector<float>& queries, StopFlag stop) {
+  const size_t padded = model.shape.padded_dims();
+  std::vector<Outcome> outcomes(answers.count * answers.depth);
+  std::vector<uint32_t> order(outcomes.size());  // by row: each is encoded once
+  std::iota(order.begin(), order.end(), 0u);
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    outcomes[i].query = static_cast<uint32_t>(i / answers.depth);
+    outcomes[i].row = answers.rows[i];
+  }
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    return outcomes[a].row < outcomes[b].row || (outcomes[a].row == outcomes[b].row && a < b);
+  });
+  RowCoder coder(model);
+  for (size_t first = 0; first < order.size();) {
+    check_stop(stop);
+    const uint32_t row = outcomes[order[first]].row;
+    size_t end = first;
+    while (end < order.size() && outcomes[order[end]].row == row) ++end;
+    coder.take(answers.vectors + size_t{row} * model.shape.dims);
+    const int lists = coder.lists[0] == coder.lists[1] ? 1 : 2;
+    for (int which = 0; which < lists; ++which) {
+      coder.encode_in(which);
+      for (size_t i = first; i < end; ++i) {
+        Outcome& outcome = outcomes[order[i]];
+        const float* query = &queries[outcome.query * padded];
+        coder.estimate(query, exact_norm(query, padded), &outcome.estimates[which],
+                       &outcome.widths[which]);
+        if (which == 0) outcome.score = static_cast<float>(coder.true_score(query));
+        outcome.lists[which] = coder.lists[which];
+        if (lists == 1) outcome.lists[1] = coder.lists[0];
+      }
+    }
+    first = end;
+  }
+  return outcomes;
+}
+
+void rank_answers(const Model& model, const std::vector<float>& queries, size_t depth,
+                  std::vector<Outcome>& outcomes, StopFlag stop) {
+  const uint32_t lists = model.shape.lists;
+  const size_t padded = model.shape.padded_dims();
+  std::vector<float> scores(lists), routes(lists);
+  std::vector<uint32_t> order(lists), rank(lists);
+  for (size_t first = 0; first < outcomes.size(); first += depth) {
+    check_stop(stop);
+    route(model, &queries[outcomes[first].query * padded], scores.data(), routes.data());
+    std::iota(order.begin(), order.end(), 0u);
+    std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+      return routes[a] > routes[b] || (routes[a] == routes[b] && a < b);
+    });
+    for (uint32_t i = 0; i < lists; ++i) rank[order[i]] = i;
+    for (size_t i = first; i < first + depth; ++i) {
+      Outcome& outcome = outcomes[i];
+      outcome.rank = std::min(rank[outcome.lists[0]], rank[outcome.lists[1]]);
+      // The list that is probed first decides; when both are, the better bound does, but fewer
+      // scans get there.
+      if (rank[outcome.lists[1]] < rank[outcome.lists[0]]) {
+        outcome.estimates[0] = outcome.estimates[1];
+        outcome.widths[0] = outcome.widths[1];
+      }
+    }
+  }
+}
+
+// Probes at which the share of missed answers, plus its standard error, falls to each loss.
+void fit_probes(const std::vector<Outcome>& outcomes, size_t depth, size_t used, uint32_t lists,
+                float* probes) {
+  const size_t queries = outcomes.size() / depth;
+  std::vector<uint32_t> order;
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    if (i % depth < used) order.push_back(static_cast<uint32_t>(i));
+  }
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    return outcomes[a].rank < outcomes[b].rank || (outcomes[a].rank == outcomes[b].rank && a < b);
+  });
+  std::vector<double> missed(queries, 1.0);
+  const double count = static_cast<double>(queries), step = 1 / static_cast<double>(used);
+  double sum = count, squares = count;
+  uint32_t loss = 0;
+  for (size_t i = 0; i < order.size() && loss < kLosses;) {
+    const uint32_t rank = outcomes[order[i]].rank;
+    for (; i < order.size() && outcomes[order[i]].rank == rank; ++i) {
+      double& share = missed[outcomes[order[i]].query];
+      squares -= share * share;
+      share -= step;
+      squares += share * share;
+      sum -= step;
+    }
+    const double mean = std::max(sum / count, 0.0);
+    const double variance = std::max(squares / count - mean * mean, 0.0);
+    const double bound = mean + std::sqrt(variance / count);
+    for (; loss < kLosses && bound <= kFitLosses[loss]; ++loss) {
+      probes[loss] = static_cast<float>(rank + 1);
+    }
+  }
+  for (; loss < kLosses; ++loss) probes[loss] = static_cast<float>(lists);
+}
+
+// z at which the share of answers that are not rescored falls to each loss.
+void fit_widths(const std::vector<Outcome>& outcomes, size_t depth, size_t used, float* widths) {
+  std::vector<float> needed;
+  for (size_t first = 0; first < outcomes.size(); first += depth) {
+    const float last = outcomes[first + used - 1].score;
+    for (size_t i = first; i < first + used; ++i) {
+      const float gap = last - outcomes[i].estimates[0];
+      needed.push_back(gap <= 0 ? 0 : outcomes[i].widths[0] > 0 ? gap / outcomes[i].widths[0] : 0);
+    }
+  }
+  std::sort(needed.begin(), needed.end());
+  for (uint32_t loss = 0; loss < kLosses; ++loss) {
+    const double misses = kFitLosses[loss] * static_cast<double>(needed.size());
+    if (misses < kLeastMisses) break;
+    const float width = needed[needed.size() - 1 - static_cast<size_t>(misses)];
+    widths[loss] = std::max(widths[loss], width);
+  }
+}
+
+}  // namespace
+
+RecallModel rule_of_thumb(uint32_t lists, double rows) noexcept {
+  constexpr float kWidths[kLosses] = {0.5, 0.7, 0.8, 1, 1.3, 1.5, 1.8, 2, 2.6, 3, 3.6, 4};
+  RecallModel model = {};
+  model.rows = static_cast<float>(rows);
+  for (uint32_t loss = 0; loss < kLosses; ++loss) {
+    for (auto& probes : model.probes) probes[loss] = static_cast<float>(lists);
+    model.widths[loss] = kWidths[loss];
+  }
+  return model;
+}
+
+RecallModel fit_recall(const Model& model, const Answers& answers, FittedOn source, StopFlag stop) {
+  RecallModel fitted = rule_of_thumb(model.shape.lists, answers.pool);
+  if (answers.count < kLeastQueries || answers.depth == 0) return fitted;
+  const size_t padded = model.shape.padded_dims();
+  std::vector<float> queries(answers.count * padded);
+  for (size_t q = 0; q < answers.count; ++q) {
+    prepare(model.shape, answers.queries + q * model.shape.dims, &queries[q * padded]);
+  }
+  std::vector<Outcome> outcomes = score_answers(model, answers, queries, stop);
+  rank_answers(model, queries, answers.depth, outcomes, stop);
+
+  fitted.source = source;
+  fitted.queries = static_cast<uint32_t>(answers.count);
+  std::fill(fitted.widths, fitted.widths + kLosses, 0.0f);
+  for (int d = kDepths - 1; d >= 0; --d) {
+    const size_t used = std::min<size_t>(kFitDepths[d], answers.depth);
+    fit_probes(outcomes, answers.depth, used, model.shape.lists, fitted.probes[d]);
+    fit_widths(outcomes, answers.depth, used, fitted.widths);
+    // What few queries cannot tell of the rarest misses, the deeper answers do.
+    for (uint32_t loss = 1; d + 1 < static_cast<int>(kDepths) && loss < kLosses; ++loss) {
+      if (kFitLosses[loss] * static_cast<double>(answers.count * used) >= kLeastMisses) continue;
+      const float* deeper = fitted.probes[d + 1];
+      fitted.probes[d][loss] = fitted.probes[d][loss - 1] * deeper[loss] / deeper[loss - 1];
+    }
+    for (uint32_t loss = 0; d + 1 < static_cast<int>(kDepths) && loss < kLosses; ++loss) {
+      fitted.probes[d][loss] = std::min(fitted.probes[d][loss], fitted.probes[d + 1][loss]);
+    }
+  }
+  // Losses too rare to be seen widen the bound as those of a Gaussian error would.
+  constexpr float kWiden = 0.3f;
+  for (uint32_t loss = 1; loss < kLosses; ++loss) {
+    if (fitted.widths[loss] <= 0 && fitted.widths[loss - 1] > 0) {
+      fitted.widths[loss] = fitted.widths[loss - 1] + kWiden;
+    }
+    fitted.widths[loss] = std::max(fitted.widths[loss], fitted.widths[loss - 1]);
+  }
+  return fitted;
+}
+
+}  // namespace avq
