@@ -91,9 +91,12 @@ def plain(value):
 
 def prewarm(connection):
   """Reads table and index into shared buffers; the measuring passes do it too, but later."""
-  cursor = connection.cursor()
+  for relation in ("items", "items_embedding_idx", "queries", "queries_pkey"):
+    prewarm_relation(connection.cursor(), relation)
+
+
+def prewarm_relation(cursor, relation):
   cursor.execute("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_prewarm'")
   if cursor.fetchone()[0]:
     cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm SCHEMA public")
-    for relation in ("items", "items_embedding_idx", "queries", "queries_pkey"):
-      cursor.execute("SELECT public.pg_prewarm(%s::regclass)", (relation,))
+    cursor.execute("SELECT public.pg_prewarm(%s::regclass)", (relation,))

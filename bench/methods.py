@@ -1,8 +1,8 @@
 """The access methods compared, their index definitions and the settings swept.
 
-A method is written NAME[_halfvec][:option=value]..., for example hnsw:m=24:ef_construction=128. Each spec
-gets a schema with its own copy of the table, so that the planner never has two indexes to choose
-from and all of them can be measured in turns.
+A method is written NAME[_halfvec][:option=value]..., for example hnsw:m=24:ef_construction=128.
+Each spec gets a schema with its own copy of the table, so that the planner never has two indexes to
+choose from and all of them can be measured in turns.
 """
 
 import math
@@ -12,10 +12,11 @@ import re
 # both define the type vector.
 kExtension = {"avq": "avq", "hnsw": "vector", "ivfflat": "vector"}
 
-# NAME_halfvec is the same access method on a column of pgvector's half-precision type, which it
-# indexes up to 4,000 dimensions where `vector` ends at 2,000. The sets are float16: it loses nothing.
-kHalf = "_halfvec"
 kDatabase = {"avq": "db_avq", "vector": "db_pgvector"}
+
+# NAME_halfvec is the same access method on a column of pgvector's half-precision type, which it
+# indexes up to 4,000 dimensions where `vector` ends at 2,000. The sets are float16: nothing is lost.
+kHalf = "_halfvec"
 
 kOperator = {"ip": "<#>", "cos": "<=>"}
 kOperatorClass = {"ip": "ip_ops", "cos": "cosine_ops"}
@@ -48,7 +49,8 @@ class Method:
       options.setdefault("lists", str(round(math.sqrt(data.rows))))
     clause = ", ".join(f"{name} = {value}" for name, value in options.items())
     return (f"CREATE INDEX items_embedding_idx ON items USING {self.name} "
-            f"(embedding {self.column}_{kOperatorClass[data.metric]})" + (f" WITH ({clause})" if clause else ""))
+            f"(embedding {self.column}_{kOperatorClass[data.metric]})"
+            + (f" WITH ({clause})" if clause else ""))
 
   def sweep(self, limit, quick, probes):
     """Settings to measure besides the default, as lists of (name, value)."""

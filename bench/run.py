@@ -180,18 +180,8 @@ class Bench:
       point["timing"] = {**timing.summarize(bursts), **timing.ratios(bursts, exact_bursts)}
 
 
-def save(document, path):
-  if path:
-    with open(path, "w", encoding="utf-8") as file:
-      json.dump(document, file, indent=1)
-
-
 def main():
   arguments = command_line.parse(__doc__.split("\n")[0])
-  wanted = []
-  if arguments.goals:
-    with open(arguments.goals, encoding="utf-8") as file:
-      wanted = json.load(file)
   overrides = {"max_parallel_maintenance_workers": str(arguments.workers)}
   overrides.update(setting.split("=", 1) for setting in arguments.server_settings)
   specs = arguments.methods.split(",")
@@ -205,10 +195,9 @@ def main():
     for name, metric in arguments.sets:
       document["sets"].append(bench.run_set(name, metric))
       document["libraries_changed"] = libraries != environment.libraries(bindir)
-      save(document, arguments.out)  # a long run that dies keeps what it has
+      goals.save(document, arguments)  # a long run that dies keeps what it has
   print(report.markdown(document))
-  if wanted:
-    print("\n## Goals\n\n" + goals.text(document, wanted))
+  goals.finish(document, arguments)
 
 
 if __name__ == "__main__":
