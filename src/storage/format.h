@@ -13,7 +13,7 @@
 //  * A slot of a code block is live iff its bit in `used` is set; everything else in a dead slot is
 //    garbage, but for its copy address when its bit in `owns` is set: that copy record is the
 //    slot's to reuse.
-//  * The meta page is immutable but for copy_tails.
+//  * The meta page is immutable but for copy_tails and, with crc, the recall model.
 #include "core/kernels.h"
 #include "core/model.h"
 #include "core/recall_model.h"
