@@ -12,6 +12,8 @@ extern "C" {
 #include "access/transam.h"
 #include "access/xlog.h"
 #include "postmaster/autovacuum.h"
+#include "catalog/pg_class.h"
+#include "utils/acl.h"
 #if PG_VERSION_NUM >= 160000
 #include "storage/relfilelocator.h"
 #else
@@ -114,6 +116,23 @@ inline Oid relation_file_number(Relation relation) {
   return relation->rd_locator.relNumber;
 #else
   return relation->rd_node.relNode;
+#endif
+}
+
+// A scan by one ORDER BY key.
+inline IndexScanDesc begin_ordered_scan(Relation heap, Relation index, Snapshot snapshot) {
+#if PG_VERSION_NUM >= 180000
+  return index_beginscan(heap, index, snapshot, nullptr, 0, 1);
+#else
+  return index_beginscan(heap, index, snapshot, 0, 1);
+#endif
+}
+
+inline bool owns_table(Oid table, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return object_ownercheck(RelationRelationId, table, role);
+#else
+  return pg_class_ownercheck(table, role);
 #endif
 }
 

@@ -11,7 +11,6 @@
 namespace avq {
 namespace {
 
-constexpr size_t kLeastQueries = 20;
 constexpr double kLeastMisses = 4;  // expected, for a share of them to be read off
 
 // What became of one answer.

@@ -21,9 +21,18 @@ struct Answers {
   double pool;           // rows that the answers are the best of
 };
 
+// With fewer queries nothing is fitted.
+inline constexpr size_t kLeastQueries = 20;
+
 // Routes every query, encodes every answer, and reads off how far down the routes and below its
 // score an answer lies. Aims at each loss less one standard error of it over the queries. Memory:
-// about 40 bytes an answer, and the prepared queries.
+// fit_recall_memory().
 RecallModel fit_recall(const Model& model, const Answers& answers, FittedOn source, StopFlag stop);
+
+// Bytes: of the prepared queries, and of what is known of each answer.
+inline size_t fit_recall_memory(const ModelShape& shape, size_t count, size_t depth) noexcept {
+  constexpr size_t kAnswerBytes = 64;
+  return count * (shape.padded_dims() * sizeof(float) + depth * kAnswerBytes);
+}
 
 }  // namespace avq

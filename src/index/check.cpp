@@ -9,6 +9,7 @@
 #include "core/bfloat16.h"
 #include "index/am.h"
 #include "index/column.h"
+#include "index/owner_rights.h"
 #include "storage/slots.h"
 
 extern "C" {
@@ -316,15 +317,7 @@ Datum avq_check(PG_FUNCTION_ARGS) {
   Check check = {};
   check.heap = table_open(heap_oid, AccessShareLock);
   Relation index = open_avq_index(oid, AccessShareLock);
-  // The functions of an index on an expression or with a predicate are the table owner's, and so
-  // are the rights that they run with, whoever asks for the check.
-  Oid caller;
-  int security_context;
-  GetUserIdAndSecContext(&caller, &security_context);
-  SetUserIdAndSecContext(check.heap->rd_rel->relowner,
-                         security_context | SECURITY_RESTRICTED_OPERATION);
-  const int settings_level = NewGUCNestLevel();
-  restrict_search_path();
+  const OwnerRights rights = take_owner_rights(check.heap);
 
   Snapshot snapshot = nullptr;
   if (heapallindexed) {
@@ -358,8 +351,7 @@ Datum avq_check(PG_FUNCTION_ARGS) {
     UnregisterSnapshot(snapshot);
     bloom_free(check.rows);
   }
-  AtEOXact_GUC(false, settings_level);
-  SetUserIdAndSecContext(caller, security_context);
+  return_owner_rights(rights);
   index_close(index, AccessShareLock);
   table_close(check.heap, AccessShareLock);
   PG_RETURN_VOID();

@@ -2,10 +2,10 @@
 #include "index/am.h"
 #include "index/column.h"
 #include "storage/free_pages.h"
+#include "index/result_row.h"
 #include "storage/slots.h"
 
 extern "C" {
-#include "access/htup_details.h"
 #include "utils/acl.h"
 }
 
@@ -71,34 +71,14 @@ const char* rerank_name(Rerank rerank) {
   }
 }
 
-struct RowBuilder {
-  TupleDesc descriptor;
-  Datum values[40];
-  bool nulls[40];
-  int count;
-
-  void add(Datum value) {
-    nulls[count] = false;
-    values[count++] = value;
-  }
-  void text(const char* value) { add(CStringGetTextDatum(value)); }
-  void int4(int64 value) { add(Int32GetDatum(static_cast<int32>(value))); }
-  void int8(int64 value) { add(Int64GetDatum(value)); }
-  void real(float value) { add(Float4GetDatum(value)); }
-  void boolean(bool value) { add(BoolGetDatum(value)); }
-};
-
-Datum finish_row(RowBuilder* row) {
-  if (row->count != row->descriptor->natts) {
-    elog(ERROR, "function returns %d columns, %d are declared", row->count, row->descriptor->natts);
-  }
-  return HeapTupleGetDatum(heap_form_tuple(row->descriptor, row->values, row->nulls));
-}
-
-void begin_row(RowBuilder* row, FunctionCallInfo fcinfo) {
-  memset(row, 0, sizeof(*row));
-  if (get_call_result_type(fcinfo, nullptr, &row->descriptor) != TYPEFUNC_COMPOSITE) {
-    elog(ERROR, "return type must be a row type");
+const char* source_name(FittedOn source) {
+  switch (source) {
+    case FittedOn::sample:
+      return "sample";
+    case FittedOn::queries:
+      return "queries";
+    default:
+      return "nothing";
   }
 }
 
@@ -150,6 +130,8 @@ Datum avq_index_info(PG_FUNCTION_ARGS) {
   row.real(meta.shape.soar_lambda);
   row.real(meta.shape.route_sigma);
   row.real(meta.shape.error_scale);
+  row.text(source_name(meta.recall.source));
+  row.int4(meta.recall.queries);
   row.int8(file.blocks);
   row.int8(meta.model_pages);
   row.int8(meta.directory_pages);

@@ -21,9 +21,16 @@ void mark_stale(Datum, Oid relation) {
   }
 }
 
+// Whether what is cached of one is right for the other: calibration replaces the recall model only.
+bool same_contents(const MetaPage& a, const MetaPage& b) {
+  constexpr Size kAfter = offsetof(MetaPage, model_start);
+  return memcmp(&a, &b, offsetof(MetaPage, recall)) == 0 &&
+         memcmp(&a.model_start, &b.model_start, offsetof(MetaPage, crc) - kAfter) == 0;
+}
+
 bool matches(const CachedIndex* entry, Relation index, const MetaPage& meta) {
   return entry->index == RelationGetRelid(index) &&
-         entry->file_number == relation_file_number(index) && entry->meta.crc == meta.crc;
+         entry->file_number == relation_file_number(index) && same_contents(entry->meta, meta);
 }
 
 // Frees what an invalidation has marked and nobody uses, but for the entry that matches.
@@ -124,7 +131,7 @@ CachedIndex* acquire_cached(IndexFile& file) {
   sweep(file.relation, meta);
   for (CachedIndex* entry = entries; entry != nullptr; entry = entry->next) {
     if (!matches(entry, file.relation, meta)) continue;
-    entry->meta = meta;                             // the copy tails move
+    entry->meta = meta;                             // copy tails and recall model
     if (entry->stale) load_directory(file, entry);  // VACUUM, most likely: new counts
     entry->stale = false;
     return entry;

@@ -1,8 +1,9 @@
 #pragma once
 // A backend's memory of the indexes it uses: meta page, model and list heads, decoded once.
 //
-// Invariants: an entry is right as long as the meta page's checksum is the one it was read with
-// (acquire looks each time: one page). An entry is freed only in acquire(), when an invalidation
+// Invariants: an entry is right as long as the meta page is the one it was read with (acquire looks
+// each time: one page), but for the copy tails and the recall model, which acquire brings up to
+// date, also under a running scan. An entry is freed only in acquire(), when an invalidation
 // has marked it and nobody refers to it; so a caller without a reference may use the result until
 // the next acquire(), and a scan, which spans calls, takes a reference.
 #include "storage/slots.h"
@@ -17,7 +18,7 @@ struct CachedIndex {
   MemoryContext context;
   CachedIndex* next;
 
-  MetaPage meta;  // copy_tails as of acquire()
+  MetaPage meta;  // copy_tails and recall as of acquire()
   ListGeometry geometry;
   Model model;
   const float* mean;      // l2: subtracted from rows and queries (comparable_vector); else null

@@ -153,6 +153,10 @@ IndexOptions index_options(Relation index) {
   return *reinterpret_cast<IndexOptions*>(index->rd_options);
 }
 
+double scan_target_recall(Relation index) {
+  return settings.target_recall >= 0 ? settings.target_recall : index_options(index).target_recall;
+}
+
 TrainingOptions training_options(const IndexOptions& options, Metric metric, uint32 dims,
                                  uint32 lists) {
   TrainingOptions training;

@@ -43,6 +43,9 @@ bytea* parse_index_options(Datum reloptions, bool validate);
 // The index's options, or the defaults.
 IndexOptions index_options(Relation index);
 
+// What scans of the index aim at: the session's setting, or the index's option.
+double scan_target_recall(Relation index);
+
 // Training options of an index: metric and dims come from the column.
 TrainingOptions training_options(const IndexOptions& options, Metric metric, uint32 dims,
                                  uint32 lists);

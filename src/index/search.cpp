@@ -304,9 +304,7 @@ void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, Hea
   search->file = file;
   search->cached = cached;
   search->metric = shape.metric;
-  search->target_recall = settings.target_recall >= 0
-                              ? settings.target_recall
-                              : index_options(scan->indexRelation).target_recall;
+  search->target_recall = scan_target_recall(scan->indexRelation);
   search->most_lists = settings.max_probes > 0
                            ? Min(static_cast<uint32>(settings.max_probes), shape.lists)
                            : shape.lists;

@@ -50,6 +50,7 @@ CREATE FUNCTION avq_index_info(index regclass,
     OUT rerank text, OUT bytes_per_copy int,
     OUT rotated boolean, OUT row_scale boolean, OUT anisotropy real, OUT soar_lambda real,
     OUT route_sigma real, OUT error_scale real,
+    OUT calibrated_on text, OUT calibration_queries int,
     OUT pages bigint, OUT model_pages bigint, OUT directory_pages bigint, OUT code_pages bigint,
     OUT copy_pages bigint, OUT free_pages bigint, OUT format_version int, OUT seed bigint, OUT kernel text)
   RETURNS record LANGUAGE C STRICT VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'avq_index_info';
@@ -60,6 +61,20 @@ CREATE FUNCTION avq_check(index regclass, heapallindexed boolean DEFAULT false) 
   LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'avq_check';
 COMMENT ON FUNCTION avq_check(regclass, boolean) IS
   'errors unless the index is sound and, with heapallindexed, holds every live row';
+
+CREATE FUNCTION avq_calibrate(index regclass, queries vector[],
+    OUT queries int, OUT rows bigint, OUT target_recall real, OUT probes int, OUT error_bound real)
+  RETURNS record LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'avq_calibrate';
+COMMENT ON FUNCTION avq_calibrate(regclass, vector[]) IS
+  'fits the work of an index''s scans, for a target recall, to queries of the user';
+
+CREATE FUNCTION avq_recall(index regclass, queries vector[], k int DEFAULT 10,
+    OUT queries int, OUT recall real, OUT mean_ms real, OUT p50_ms real, OUT p99_ms real,
+    OUT lists_probed real, OUT blocks_scored real, OUT rows_reranked real)
+  RETURNS record LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'avq_recall';
+COMMENT ON FUNCTION avq_recall(regclass, vector[], int) IS
+  'recall, latency and work of an index''s scans for the k best rows, with the session''s settings';
 
 CREATE FUNCTION avq_last_scan(
     OUT lists_probed bigint, OUT blocks_scored bigint, OUT rows_reranked bigint,

@@ -19,7 +19,8 @@
 //  * A slot of a code block is live iff its bit in `used` is set; everything else in a dead slot is
 //    garbage, but for its copy address when its bit in `owns` is set: that copy record is the
 //    slot's to reuse.
-//  * The meta page's part that has the checksum changes only with the generation.
+//  * The meta page's part that has the checksum changes only with the generation and, but for the
+//    recall model, never within one.
 #include "core/kernels.h"
 #include "core/model.h"
 #include "core/recall_model.h"

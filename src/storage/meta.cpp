@@ -1,5 +1,7 @@
 #include "storage/meta.h"
 
+#include "storage/wal_edit.h"
+
 extern "C" {
 #include "port/pg_crc32c.h"
 }
@@ -44,6 +46,15 @@ void read_meta(IndexFile& file, MetaPage* meta) {
     report_damage(file.relation, kMetaBlock, "the meta page's checksum does not match");
   }
   file.generation = meta->generation;
+}
+
+void write_recall(IndexFile& file, const RecallModel& recall) {
+  Buffer buffer = read_page(file, kMetaBlock, PageKind::meta, BUFFER_LOCK_EXCLUSIVE);
+  WalEdit edit(file, buffer);
+  MetaPage* meta = meta_in_page(edit.main_page());
+  meta->recall = recall;
+  meta->crc = meta_crc(meta);
+  edit.finish();
 }
 
 void read_chain(IndexFile& file, BlockNumber first, PageKind kind, void* out, Size size) {

@@ -1,6 +1,6 @@
 #pragma once
 // The meta page: read and checked at the start of every operation, written once a generation; only
-// its last fields, which have no checksum, change in between.
+// the recall model and its last fields, which have no checksum, change in between.
 #include "storage/page.h"
 
 namespace avq {
@@ -14,6 +14,10 @@ void seal_meta(MetaPage* meta);
 
 // Fills a page image; computes the checksum.
 void write_meta_image(Page page, MetaPage* meta);
+
+// Replaces the recall model, WAL-logged. The caller's lock on the index keeps others from doing so
+// at the same time; meta page locked meanwhile, none on exit.
+void write_recall(IndexFile& file, const RecallModel& recall);
 
 // The place of the meta data in its (locked) page.
 MetaPage* meta_in_page(Page page);
