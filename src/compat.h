@@ -144,6 +144,27 @@ inline void count_index_search(IndexScanDesc scan) {
 #endif
 }
 
+// The access method builds in parallel; 17 chooses the number of workers before it calls ambuild.
+inline void allow_parallel_build(IndexAmRoutine* am) {
+#if PG_VERSION_NUM >= 170000
+  am->amcanbuildparallel = true;
+#else
+  (void)am;
+#endif
+}
+
+// How many workers the planner grants to a build; none for temporary tables and where expressions
+// or predicate of the index are not parallel safe. 15 and 16 ask it for btree only.
+inline int workers_for_build(Relation heap, Relation index, const IndexInfo* info) {
+#if PG_VERSION_NUM >= 170000
+  return info->ii_ParallelWorkers;
+#else
+  (void)info;
+  if (!IsUnderPostmaster) return 0;
+  return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
+#endif
+}
+
 // Makes a path that the planner takes only when it has no other.
 inline void discourage_path(IndexPath* path) {
 #if PG_VERSION_NUM >= 180000

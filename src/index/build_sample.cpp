@@ -108,9 +108,12 @@ void draw_sample(Build* build, uint32* lists) {
   BlockSamplerData chosen;
   BlockSampler_Init(&chosen, blocks, static_cast<int>(Min(wanted, Size{INT_MAX})),
                     static_cast<uint32>(settings.seed));
-  while (BlockSampler_HasMore(&chosen)) {
+  pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL,
+                               static_cast<int64>(Min(Size{blocks}, wanted)));
+  for (int64 done = 1; BlockSampler_HasMore(&chosen); done++) {
     CHECK_FOR_INTERRUPTS();
     scan_blocks(build, BlockSampler_Next(&chosen), 1, sample_row, &sampler);
+    pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, done);
   }
 }
 

@@ -135,7 +135,7 @@ void sort_rows(Relist* relist, double rows) {
                      stored_floats(relist->meta.shape) * sizeof(float);
   const Size left = relist->budget > taken ? relist->budget - taken : 0;
   const int kilobytes = static_cast<int>(Min(Max(left / 1024, Size{256}), Size{INT_MAX}));
-  relist->rows = begin_row_sort(row_descriptor(), kilobytes);
+  relist->rows = begin_row_sort(row_descriptor(), kilobytes, nullptr);
   pass_lists(relist);
   tuplesort_performsort(relist->rows);
 }
