@@ -40,6 +40,17 @@ TEST(RecallModel, ReadsWhatWasFittedAndInterpolates) {
   EXPECT_GT(at_loss(model.widths, 1e-5), model.widths[kLosses - 1]);
 }
 
+TEST(RecallModel, IsExactAtTheDepthsThatWereFitted) {
+  const RecallModel model = some_model();
+  // A loss that at_loss need not interpolate.
+  const double target = 1 - kFitLosses[3] / (1 - kCodeShare);
+  for (uint32_t d = 0; d < kDepths; ++d) {
+    EXPECT_EQ(probes_for(model, target, 1000, 1e5, kFitDepths[d]), model.probes[d][3]) << d;
+  }
+  EXPECT_GT(probes_for(model, target, 1000, 1e5, 11), model.probes[1][3]);
+  EXPECT_GT(probes_for(model, target, 1000, 1e5, 101), model.probes[2][3]);
+}
+
 TEST(RecallModel, WorkGrowsWithTargetAndDepthAndStaysWithinTheLists) {
   const RecallModel model = some_model();
   float width = -1;
