@@ -240,9 +240,6 @@ RecallModel fit_recall(const Model& model, const Answers& answers, FittedOn sour
       const float* deeper = fitted.probes[d + 1];
       fitted.probes[d][loss] = fitted.probes[d][loss - 1] * deeper[loss] / deeper[loss - 1];
     }
-    for (uint32_t loss = 0; d + 1 < static_cast<int>(kDepths) && loss < kLosses; ++loss) {
-      fitted.probes[d][loss] = std::min(fitted.probes[d][loss], fitted.probes[d + 1][loss]);
-    }
   }
   // Losses too rare to be seen widen the bound as those of a Gaussian error would.
   constexpr float kWiden = 0.3f;

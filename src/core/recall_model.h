@@ -58,21 +58,23 @@ inline float bound_width(const RecallModel& model, double target_recall) noexcep
 inline uint32_t probes_for(const RecallModel& model, double target_recall, uint32_t lists,
                            double rows, uint64_t row) noexcept {
   if (target_recall >= 1 || model.source == FittedOn::nothing) return lists;
-  // Before the first row leaves, those who know the queries open what one row takes; the others what
-  // ten take, since one answer is easily one of a kind that rows do not have. Beyond the first ten in
-  // steps of 20, 50, 100, 200, so that lists are opened in few passes.
+  // Before the first row leaves, those who know the queries open what one row takes; the others
+  // what ten take, since one answer is easily one of a kind that rows do not have. Beyond the first
+  // ten in steps of 20, 50, 100, 200, so that lists are opened in few passes.
   double depth = row == 1 && model.source == FittedOn::queries ? 1 : 10;
   for (int step = 0; depth < static_cast<double>(row); ++step) depth *= step % 3 == 1 ? 2.5 : 2;
   depth = std::max(1.0, rows > 0 ? depth * model.rows / rows : depth);
   const double loss = (1 - target_recall) * (1 - kCodeShare);
   const uint32_t upper = depth <= 10 ? 1 : 2;
-  const double low = std::max(at_loss(model.probes[upper - 1], loss), 1.0);
+  // Ten rows take no fewer lists than the first of them.
+  const double one = std::max(at_loss(model.probes[0], loss), 1.0);
+  const double low = std::max(at_loss(model.probes[upper - 1], loss), one);
   const double high = std::max(at_loss(model.probes[upper], loss), low);
   // Linear in the logarithms of both, and on beyond the deepest.
   const double part = std::log10(depth / kFitDepths[upper - 1]);
   double count = std::ceil(low * std::pow(high / low, part) - 1e-6);
   // Rows know little of queries from elsewhere, and so many rows cost next to nothing.
-  constexpr double kLeastRows = 2000;
+  constexpr double kLeastRows = 4096;
   if (model.source == FittedOn::sample && rows > 0) {
     count = std::max(count, std::ceil(lists * std::min(kLeastRows / rows, 1.0)));
   }

@@ -82,11 +82,11 @@ TEST(RecallModel, RowsAddedSinceMakeTheSameAnswersADeeperCut) {
 
 TEST(RecallModel, AsksForSomeRowsUnlessItKnowsTheQueries) {
   RecallModel model = some_model();
-  model.rows = 4000;
-  EXPECT_LT(probes_for(model, 0.8, 100, 4000, 1), 50u);
+  model.rows = 8192;
+  EXPECT_LT(probes_for(model, 0.8, 100, 8192, 1), 50u);
   model.source = FittedOn::sample;
-  EXPECT_EQ(probes_for(model, 0.8, 100, 4000, 1), 50u);
-  EXPECT_EQ(probes_for(model, 0.8, 100, 1000, 1), 100u);
+  EXPECT_EQ(probes_for(model, 0.8, 100, 8192, 1), 50u);
+  EXPECT_EQ(probes_for(model, 0.8, 100, 4000, 1), 100u);
 }
 
 TEST(RecallModel, OneScanOpensListsInFewPasses) {
