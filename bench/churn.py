@@ -30,6 +30,9 @@ def parse_arguments():
   parser.add_argument("--churn", type=int, default=0, metavar="ROWS",
                       help="delete half, VACUUM, insert so many rows, VACUUM")
   parser.add_argument("--limit", type=int, default=10)
+  parser.add_argument("--probes", type=int, default=0,
+                      help="lists scanned at every step; 0 = what each index has fitted, which"
+                      " differs by its sample")
   parser.add_argument("--bindir", help="directory of the server's programs")
   return parser.parse_args()
 
@@ -41,6 +44,7 @@ class Churn:
     self.cluster = cluster
     self.method = cluster.methods[0]
     self.limit = arguments.limit
+    self.probes = arguments.probes
     self.data = DataSet(arguments.data, *arguments.set.rsplit(":", 1))
     needed = arguments.start + arguments.grow + arguments.churn
     if needed > self.data.rows:
@@ -88,6 +92,8 @@ class Churn:
   def measure(self, step, seconds):
     self.data.restrict(self.live)
     settings = [("enable_seqscan", "off")]
+    if self.probes:
+      settings.append(("avq.probes", self.probes))
     connection = self.cluster.connect(self.method, settings)
     found = recall.measure(connection, self.data, self.limit, [], self.method.name == "avq")
     state = build.index_state(connection.cursor(), self.method)

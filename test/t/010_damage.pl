@@ -11,8 +11,9 @@ use Test::More;
 
 use constant PAGE => 8192;
 # docs/format.md: what a page is stands in 16 bytes behind the standard header, with the kind at
-# byte 12 and the page id at 14; the payload, for the meta page its magic, begins at byte 48.
-use constant { KIND => 24 + 12, PAGE_ID => 24 + 14, PAYLOAD => 48 };
+# byte 12, the generation at 13 and the page id at 14; the payload, for the meta page its magic, begins
+# at byte 48.
+use constant { KIND => 24 + 12, GENERATION => 24 + 13, PAGE_ID => 24 + 14, PAYLOAD => 48 };
 my %kind = (meta => 1, model => 2, directory => 3, codes => 4, copies => 5);
 
 my $node = avq_node('damage', no_checksums => 1);
@@ -52,6 +53,11 @@ for my $name (qw(model directory codes copies)) {
   };
   $damage{"${name}_zeroed"} = sub {
     overwrite($_[0], PAGE * block_of($_[0], $name), "\0" x PAGE);
+  };
+}
+for my $name (qw(model directory codes)) {
+  $damage{"${name}_generation"} = sub {
+    overwrite($_[0], PAGE * block_of($_[0], $name) + GENERATION, chr(2));
   };
 }
 $damage{model_values} = sub {

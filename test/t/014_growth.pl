@@ -46,15 +46,23 @@ SQL
   my %exact = measure($node, @scan, settings => 'SET avq.target_recall = 1');
   cmp_ok($exact{recall}, '>=', 1, "$what: a target of 1 is exact");
   my %grown = measure($node, @scan);
+  # What each has fitted to its sample differs by chance: the lists are compared at equal probes.
+  my $probes = 'SET avq.probes = ' . int($after{lists} / 8 + 1);
+  my %grown_lists = measure($node, @scan, settings => $probes);
   my $size = $node->safe_psql('postgres', "SELECT pg_relation_size('growing_v')");
   $node->safe_psql('postgres', "DROP INDEX growing_v; $index");
   my %fresh = measure($node, @scan);
+  my %fresh_lists = measure($node, @scan, settings => $probes);
   my $fresh_size = $node->safe_psql('postgres', "SELECT pg_relation_size('growing_v')");
-  diag(sprintf('%s: recall@10 %.3f, fresh %.3f; %.1f blocks scored, fresh %.1f; %.2f of its size',
-    $what, $grown{recall}, $fresh{recall}, $grown{blocks}, $fresh{blocks}, $size / $fresh_size));
-  cmp_ok($grown{recall}, '>=', $fresh{recall} - 0.02, "$what: recall within 0.02 of a fresh build");
-  cmp_ok($grown{blocks}, '<=', 1.25 * $fresh{blocks}, "$what: at most 1.25 times the blocks scored")
-    unless $case{uneven};
+  diag(sprintf('%s: recall@10 %.3f, fresh %.3f; %.1f blocks scored, fresh %.1f; at equal probes %.3f, '
+      . '%.3f; %.1f, %.1f; %.2f of its size', $what, $grown{recall}, $fresh{recall}, $grown{blocks},
+    $fresh{blocks}, $grown_lists{recall}, $fresh_lists{recall}, $grown_lists{blocks},
+    $fresh_lists{blocks}, $size / $fresh_size));
+  my $enough = $fresh{recall} - 0.02 < 0.95 ? $fresh{recall} - 0.02 : 0.95;
+  cmp_ok($grown{recall}, '>=', $enough, "$what: recall within 0.02 of a fresh build, or as asked for");
+  cmp_ok($grown_lists{recall}, '>=', $fresh_lists{recall} - 0.02, "$what: and at equal probes");
+  cmp_ok($grown_lists{blocks}, '<=', 1.25 * $fresh_lists{blocks},
+    "$what: at most 1.25 times the blocks scored") unless $case{uneven};
   $node->safe_psql('postgres', 'DROP TABLE growing');
   return;
 }
