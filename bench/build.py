@@ -2,53 +2,11 @@
 
 import os
 import re
-import threading
 import time
 
 import dataset
+import memory
 import recall
-
-kPollSeconds = 0.02
-
-
-class MemoryWatch:
-  """Peak memory of one process on this machine while the context is open.
-
-  VmHWM, the kernel's own high-water mark, counts touched shared buffers too; RssAnon is private
-  memory alone, but sampled. Both stay None when the process is not visible here.
-  """
-
-  def __init__(self, pid):
-    self.path = f"/proc/{pid}/status"
-    self.peak_total = None
-    self.peak_private = None
-    self.done = threading.Event()
-    self.thread = threading.Thread(target=self._poll, daemon=True)
-
-  def _sample(self):
-    try:
-      with open(self.path, encoding="ascii", errors="replace") as file:
-        fields = dict(line.split(":", 1) for line in file if ":" in line)
-      self.peak_total = int(fields["VmHWM"].split()[0]) * 1024
-      private = int(fields["RssAnon"].split()[0]) * 1024
-      self.peak_private = max(self.peak_private or 0, private)
-    except (OSError, KeyError, ValueError):
-      pass
-
-  def _poll(self):
-    while not self.done.wait(kPollSeconds):
-      self._sample()
-
-  def __enter__(self):
-    self._sample()
-    self.thread.start()
-    return self
-
-  def __exit__(self, *_):
-    self.done.set()
-    self.thread.join()
-    self._sample()
-
 
 def load(connect, method, data):
   """Creates the method's schema with items and queries in it; returns seconds."""
@@ -56,7 +14,7 @@ def load(connect, method, data):
   cursor = connection.cursor()
   cursor.execute(f"CREATE SCHEMA {method.schema}")
   started = time.monotonic()
-  dataset.load(cursor, data)
+  dataset.load(cursor, data, column=method.column)
   seconds = time.monotonic() - started
   cursor.execute("VACUUM (ANALYZE, FREEZE) items")
   cursor.execute("VACUUM (ANALYZE, FREEZE) queries")
@@ -84,20 +42,24 @@ def build(connect, method, data, index_settings):
   del connection.notices[:]
   sql = method.index_sql(data)
   load = os.getloadavg()[0]
-  with MemoryWatch(pid) as memory:
-    cpu = process_seconds(pid)
+  cursor.execute("SHOW max_parallel_maintenance_workers")
+  workers = int(cursor.fetchone()[0])
+  # The planner sizes the number of workers by the main table, which is small where vectors are
+  # TOASTed: every method is given the same.
+  cursor.execute(f"ALTER TABLE items SET (parallel_workers = {workers})")
+  cursor.execute("SELECT pg_size_bytes(current_setting('maintenance_work_mem'))")
+  work_mem = cursor.fetchone()[0]
+  with memory.BuildWatch(pid) as watch:
     started = time.monotonic()
     cursor.execute(sql)
     seconds = time.monotonic() - started
-    cpu = None if cpu is None else process_seconds(pid) - cpu
   notices = [notice.strip() for notice in connection.notices]
   cursor.execute("CHECKPOINT")
   state = index_state(cursor, method)
   connection.close()
   return {
-      "sql": sql, "seconds": seconds, "cpu_seconds": cpu, "load": load,
-      "peak_private_bytes": memory.peak_private, "peak_total_bytes": memory.peak_total,
-      **state, "index_bytes_per_row": state["index_bytes"] / data.rows, "messages": notices,
+      "sql": sql, "seconds": seconds, "load": load, "workers_allowed": workers,
+      "maintenance_work_mem": work_mem, **watch.summary(), **state, "index_bytes_per_row": state["index_bytes"] / data.rows, "messages": notices,
       "phases": phases(notices)}
 
 
@@ -109,16 +71,6 @@ def phases(messages):
       return {name.strip(): float(value)
               for name, value in re.findall(r"([a-z ]+) (\d+\.\d+)", found.group(1))}
   return {}
-
-
-def process_seconds(pid):
-  """CPU time of a process on this machine: what a busy machine cannot distort much."""
-  try:
-    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-      fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-  except (OSError, IndexError, ValueError):
-    return None
 
 
 def row_of(cursor, sql):
@@ -139,9 +91,12 @@ def plain(value):
 
 def prewarm(connection):
   """Reads table and index into shared buffers; the measuring passes do it too, but later."""
-  cursor = connection.cursor()
+  for relation in ("items", "items_embedding_idx", "queries", "queries_pkey"):
+    prewarm_relation(connection.cursor(), relation)
+
+
+def prewarm_relation(cursor, relation):
   cursor.execute("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_prewarm'")
   if cursor.fetchone()[0]:
     cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm SCHEMA public")
-    for relation in ("items", "items_embedding_idx", "queries", "queries_pkey"):
-      cursor.execute("SELECT public.pg_prewarm(%s::regclass)", (relation,))
+    cursor.execute("SELECT public.pg_prewarm(%s::regclass)", (relation,))

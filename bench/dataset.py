@@ -18,21 +18,23 @@ kTruth = {"ip": "gt_ip", "cos": "gt_cos"}
 class DataSet:
   """Vectors, queries and exact answers of one set under one metric ("ip" or "cos")."""
 
-  def __init__(self, directory, name, metric):
+  def __init__(self, directories, name, metric):
     if metric not in kTruth:
       raise SystemExit(f"unknown metric {metric!r} of set {name}: expected ip or cos")
     self.name = name
     self.metric = metric
 
     def load(part):
-      path = os.path.join(directory, f"{name}.{part}.npy")
-      if not os.path.exists(path):
-        raise SystemExit(f"missing {path}")
-      return np.load(path)
+      paths = [os.path.join(one, f"{name}.{part}.npy") for one in directories.split(":")]
+      for path in paths:
+        if os.path.exists(path):
+          return np.load(path)
+      raise SystemExit(f"missing {paths[0]}")
 
     self.base = load("base").astype(np.float32)
     self.query = load("query").astype(np.float32)
     self.truth = load(kTruth[metric])
+    self.calibration = None
 
   @property
   def rows(self):
@@ -49,6 +51,14 @@ class DataSet:
   def limit_queries(self, count):
     self.query = self.query[:count]
     self.truth = self.truth[:count]
+
+  def hold_out(self, count):
+    """Sets the first queries apart, for calibration: all else is measured on the others."""
+    if not 0 < count < self.queries:
+      raise SystemExit(f"{self.name} has {self.queries} queries, cannot set {count} apart")
+    self.calibration = self.query[:count]
+    self.query = self.query[count:]
+    self.truth = self.truth[count:]
 
   def restrict(self, ids):
     """Recomputes the exact answers for a table that holds only these rows of the base."""
@@ -76,20 +86,25 @@ class DataSet:
     return dots
 
 
-def copy_stream(vectors, first_id):
+# The column types and their elements: all values of a float16 set are exact in either.
+kElement = {"vector": ">f4", "halfvec": ">f2"}
+
+
+def copy_stream(vectors, first_id, column):
   """Bytes of COPY ... (id, embedding) FROM STDIN (FORMAT binary), without header and trailer.
 
-  A vector travels as int16 dimensions, int16 zero, then float4s, all in network byte order.
+  A vector travels as int16 dimensions, int16 zero, then its elements, all in network byte order.
   """
+  element = np.dtype(kElement[column])
   dims = vectors.shape[1]
   record = np.dtype([("fields", ">i2"), ("id_bytes", ">i4"), ("id", ">i4"),
                      ("vector_bytes", ">i4"), ("dims", ">i2"), ("zero", ">i2"),
-                     ("values", ">f4", (dims,))])
+                     ("values", element, (dims,))])
   out = np.zeros(vectors.shape[0], dtype=record)
   out["fields"] = 2
   out["id_bytes"] = 4
   out["id"] = np.arange(first_id, first_id + vectors.shape[0])
-  out["vector_bytes"] = 4 + 4 * dims
+  out["vector_bytes"] = 4 + element.itemsize * dims
   out["dims"] = dims
   out["values"] = vectors
   return out.tobytes()
@@ -98,16 +113,16 @@ def copy_stream(vectors, first_id):
 class CopyReader(io.RawIOBase):
   """A readable file that produces the COPY stream chunk by chunk."""
 
-  def __init__(self, vectors, first_id):
+  def __init__(self, vectors, first_id, column):
     super().__init__()
-    self.chunks = self._generate(vectors, first_id)
+    self.chunks = self._generate(vectors, first_id, column)
     self.pending = b""
 
   @staticmethod
-  def _generate(vectors, first_id):
+  def _generate(vectors, first_id, column):
     yield b"PGCOPY\n\xff\r\n\0" + bytes(8)
     for start in range(0, vectors.shape[0], kCopyRows):
-      yield copy_stream(vectors[start:start + kCopyRows], first_id + start)
+      yield copy_stream(vectors[start:start + kCopyRows], first_id + start, column)
     yield b"\xff\xff"
 
   def readable(self):
@@ -125,14 +140,20 @@ class CopyReader(io.RawIOBase):
     return result
 
 
-def copy_in(cursor, table, vectors, first_id=0):
+def copy_in(cursor, table, vectors, first_id=0, column="vector"):
   cursor.copy_expert(f"COPY {table} (id, embedding) FROM STDIN (FORMAT binary)",
-                     CopyReader(vectors, first_id), size=1 << 20)
+                     CopyReader(vectors, first_id, column), size=1 << 20)
 
 
-def load(cursor, data, rows=None):
+def create_table(cursor, table, vectors, column, first_id=0):
+  """A table of numbered vectors in the current schema."""
+  cursor.execute(f"CREATE TABLE {table} (id int NOT NULL, "
+                 f"embedding {column}({vectors.shape[1]}))")
+  copy_in(cursor, table, vectors, first_id, column)
+
+
+def load(cursor, data, rows=None, column="vector"):
   """Creates items and queries in the current schema and fills them, items with the first rows."""
-  for table, vectors in (("items", data.base[:rows]), ("queries", data.query)):
-    cursor.execute(f"CREATE TABLE {table} (id int NOT NULL, embedding vector({data.dims}))")
-    copy_in(cursor, table, vectors)
+  create_table(cursor, "items", data.base[:rows], column)
+  create_table(cursor, "queries", data.query, column)
   cursor.execute("ALTER TABLE queries ADD PRIMARY KEY (id)")

@@ -1,75 +1,76 @@
-"""Compares a run with goals written down beforehand.
+#!/usr/bin/env python3
+"""Compares runs with goals written down beforehand.
 
-A goals file is a list of objects: set, metric, method and one of
-- recall, times_exact, limit: some point of the sweep reaches both;
-- default_recall, limit: the row with no setting touched reaches it;
-- recall, limit, block_share: a point reaches the recall scoring at most that share of the blocks;
-- index_over_table, build_seconds: at most.
+  goals.py GOALS.json RUN.json ...
+
+A goals file is a list of objects: set, metric, method (else avq), what is measured (goal_kinds.py)
+and the value wanted. A goal is judged by the first run that measured it.
 """
 
-import math
+import json
+import sys
 
-import report
-
-kRowsPerBlock = 32
+import goal_kinds
 
 
-def find_entry(document, goal):
-  """(the set's result, the method's entry in it), or None."""
+def find_result(document, name, metric):
   for result in document["sets"]:
-    if (result["set"], result["metric"]) == (goal["set"], goal["metric"]):
-      for entry in result["methods"]:
-        if entry["method"] == goal.get("method", "avq"):
-          return result, entry
+    if (result["set"], result["metric"]) == (name, metric):
+      return result
   return None
 
 
-def block_share(entry, point, rows):
-  """Share of the code blocks scored. rows / 32 is the least number of blocks there can be, so the
-  share is overstated where blocks are not full."""
-  scored = point["counters"].get("blocks_scored")
-  return None if scored is None else scored / math.ceil(rows / kRowsPerBlock)
+def judge(document, goal):
+  """(met or None when this run did not measure it, what was measured)."""
+  result = find_result(document, goal["set"], goal["metric"])
+  entry = result and goal_kinds.entry_of(result, goal.get("method", "avq"))
+  if not entry:
+    return None, ""
+  other = "from" in goal and find_result(document, goal["from"], goal["metric"])
+  for kind, function in goal_kinds.kKinds.items():
+    if kind in goal:
+      return function(goal_kinds.Measured(result, entry, other), goal)
+  raise SystemExit(f"a goal of unknown kind: {goal}")
 
 
-def judge(result, entry, goal):
-  """(met or None when it could not be measured, what was measured)."""
-  points = [point for point in entry["points"] if point["limit"] == goal.get("limit")]
-  if "default_recall" in goal:
-    found = [point["recall"] for point in points if point["settings"] == "default"]
-    return (found[0] >= goal["default_recall"], f"{found[0]:.4f}") if found else (None, "")
-  if "times_exact" in goal:
-    best = report.best_at(entry, goal["limit"], goal["recall"])
-    if best is None:
-      timed = any("timing" in point for point in points)
-      return (False, "recall not reached") if timed else (None, "")
-    one = best["timing"]
-    return (one["times_exact"] >= goal["times_exact"],
-            f"{one['times_exact']:.0f}×, by CPU time {report.number(one['times_exact_cpu'], 0)}×, "
-            f"at recall {best['recall']:.3f}")
-  if "block_share" in goal:
-    shares = [block_share(entry, point, result["rows"]) for point in points
-              if point["recall"] >= goal["recall"]]
-    shares = [share for share in shares if share is not None]
-    if not shares:
-      return (None, "") if points else (False, "recall not reached")
-    return min(shares) <= goal["block_share"], f"{100 * min(shares):.1f} % of the blocks"
-  one = entry["build"]
-  if "index_over_table" in goal:
-    ratio = one["index_bytes"] / one["table_bytes"]
-    return ratio <= goal["index_over_table"], f"{ratio:.2f}"
-  if "build_seconds" in goal:
-    return one["seconds"] <= goal["build_seconds"], f"{one['seconds']:.1f} s"
-  return None, ""
+def describe(goal):
+  return ", ".join(f"{name} {' or '.join(value) if isinstance(value, list) else value}"
+                   for name, value in goal.items() if name not in ("set", "metric"))
 
 
-def text(document, goals):
+def text(documents, goals, all_goals):
+  """Lines of the goals; those that no run measured only when all are wanted."""
   lines = []
   for goal in goals:
-    measured = find_entry(document, goal)
-    met, found = judge(*measured, goal) if measured else (None, "")
+    judged = [judge(document, goal) for document in documents]
+    met, found = next((one for one in judged if one[0] is not None), (None, ""))
+    if met is None and not all_goals:
+      continue
     mark = {True: "met", False: "**missed**", None: "not measured"}[met]
-    wanted = ", ".join(f"{name} {value}" for name, value in goal.items()
-                       if name not in ("set", "metric"))
-    lines.append(f"- {goal['set']} {goal['metric']}: {wanted}: {mark}" +
-                 (f" ({found})" if found else ""))
+    lines.append(f"- {goal['set']} {goal['metric']}: {describe(goal)}: {mark}"
+                 + (f" ({found})" if found else ""))
   return "\n".join(lines)
+
+
+def load(path):
+  with open(path, encoding="utf-8") as file:
+    return json.load(file)
+
+
+def save(document, arguments):
+  if arguments.out:
+    with open(arguments.out, "w", encoding="utf-8") as file:
+      json.dump(document, file, indent=1)
+
+
+def finish(document, arguments):
+  """The end of a run: its JSON, and the goals that it can judge."""
+  save(document, arguments)
+  if arguments.goals:
+    print("\n## Goals\n\n" + text([document], load(arguments.goals), False))
+
+
+if __name__ == "__main__":
+  if len(sys.argv) < 3:
+    sys.exit(__doc__)
+  print(text([load(path) for path in sys.argv[2:]], load(sys.argv[1]), True))

@@ -1,6 +1,6 @@
 """Markdown of one run."""
 
-kRecallLevels = (0.90, 0.95, 0.99)
+import levels
 
 
 def table(header, rows):
@@ -32,6 +32,12 @@ def environment_text(document):
   return "\n".join(f"- {line}" for line in lines)
 
 
+def build_memory(one):
+  """Peak of all participants less what the backend had before."""
+  peak = one["peak_private_bytes"]
+  return None if peak is None else peak - one["private_bytes_at_start"]
+
+
 def build_table(result):
   rows = []
   for entry in result["methods"]:
@@ -39,10 +45,10 @@ def build_table(result):
     rows.append([
         entry["method"], f"{one['seconds']:.1f}",
         "" if one["cpu_seconds"] is None else f"{one['cpu_seconds']:.1f}",
-        megabytes(one["peak_private_bytes"]), megabytes(one["peak_total_bytes"]),
+        one["workers_seen"], megabytes(build_memory(one)), megabytes(one["peak_total_bytes"]),
         megabytes(one["index_bytes"]), megabytes(one["table_bytes"]),
         f"{one['index_bytes'] / one['table_bytes']:.2f}", f"{one['index_bytes_per_row']:.0f}"])
-  return table(["index", "build s", "CPU s", "peak private MB", "VmHWM MB", "index MB",
+  return table(["index", "build s", "CPU s", "workers", "build memory MB", "VmHWM MB", "index MB",
                 "table MB", "index/table", "bytes/row"], rows)
 
 
@@ -64,6 +70,11 @@ def floor_table(result):
   return table(["floor", "QPS", "p50 ms", "p99 ms", "CPU ms", "µs/row"], rows)
 
 
+kPointHeader = ["k", "method", "setting", "plan", "recall", "by id", "rows", "disorder", "buffers",
+                "QPS", "p50 ms", "p99 ms", "CPU ms", "first ms", "× exact", "× p50", "× CPU",
+                "load"]
+
+
 def point_row(method, point):
   row = [point["limit"], method, point["settings"], point["plan"].replace("items_embedding_", ""),
          f"{point['recall']:.4f}", f"{point['recall_by_id']:.4f}", f"{point['returned']:.2f}",
@@ -74,18 +85,14 @@ def point_row(method, point):
             number(one["cpu_ms"], 3), f"{one['first_ms']:.1f}", f"{one['times_exact']:.0f}",
             f"{one['times_exact_p50']:.0f}", number(one["times_exact_cpu"], 0),
             f"{one['load']:.1f}"]
-  return row
+  return row + [""] * (len(kPointHeader) - len(row))
 
 
 def point_table(result):
   rows = [point_row(entry["method"], point)
           for entry in result["methods"] for point in entry["points"]]
   rows.sort(key=lambda row: row[0])
-  header = ["k", "method", "setting", "plan", "recall", "by id", "rows", "disorder", "buffers"]
-  if rows and len(rows[0]) > len(header):
-    header += ["QPS", "p50 ms", "p99 ms", "CPU ms", "first ms", "× exact", "× p50", "× CPU",
-               "load"]
-  return table(header, rows)
+  return table(kPointHeader, rows)
 
 
 def best_at(entry, limit, level):
@@ -97,19 +104,48 @@ def best_at(entry, limit, level):
              key=lambda point: point["timing"]["cpu_ms"] or point["timing"]["mean_ms"])
 
 
-def summary_cell(point):
-  if point is None:
+def summary_cell(entry, limit, level):
+  """Interpolated QPS, and the two points between which it lies."""
+  get = levels.at_level(entry, limit, level)
+  if get is None:
     return "not reached"
-  one = point["timing"]
-  return (f"{rate(one['qps'])} ({one['times_exact']:.0f}×, CPU "
-          f"{number(one['times_exact_cpu'], 0)}×, recall {point['recall']:.3f})")
+  below, above = levels.neighbours(levels.timed(entry, limit), level,
+                                   lambda one: one["timing"]["mean_ms"])
+  ends = " – ".join(f"{point['recall']:.3f}: {rate(point['timing']['qps'])}"
+                    for point in (below, above) if point)
+  return f"{rate(levels.qps_at(entry, limit, level))} ({ends})"
 
 
 def summary_table(result, limits):
   rows = [[limit, entry["method"],
-           *(summary_cell(best_at(entry, limit, level)) for level in kRecallLevels)]
+           *(summary_cell(entry, limit, level) for level in levels.kRecallLevels)]
           for limit in limits for entry in result["methods"]]
-  return table(["k", "method", *(f"QPS at recall ≥ {level:.2f}" for level in kRecallLevels)], rows)
+  return table(["k", "method",
+                *(f"QPS at recall {level:.2f}" for level in levels.kRecallLevels)], rows)
+
+
+def library_table(result):
+  """Our core as a library, and SQL latency less the look-up's over it at equal recall."""
+  points = result["library"]["points"]
+  lookup = result["floors"]["lookup"]["mean_ms"] if result["floors"] else None
+  rows = []
+  for level in levels.kRecallLevels:
+    own = library_us(result, level)
+    for entry in result["methods"]:
+      get = levels.at_level(entry, result["library"]["limit"], level)
+      if own and get and lookup:
+        above = 1000 * (get(lambda timing: timing["mean_ms"]) - lookup)
+        rows.append([level, f"{own:.1f}", entry["method"], f"{above:.1f}", f"{above / own:.2f}"])
+  shown = levels.frontier(points, lambda one: one["us"])
+  return table(["recall", "library µs", "method", "SQL µs less look-up", "ratio"], rows) + \
+      "\n\n" + table(["recall", "probes", "rescored", "library µs"],
+                     [[f"{one['recall']:.4f}", one["probes"], one["depth"], f"{one['us']:.1f}"]
+                      for one in shown])
+
+
+def library_us(result, level):
+  below, above = levels.neighbours(result["library"]["points"], level, lambda one: one["us"])
+  return above and levels.between(below, above, level, lambda one: one["us"])
 
 
 def counter_table(result):
@@ -149,5 +185,7 @@ def markdown(document):
     parts += [build_table(result), build_notes(result)]
     if result["floors"]:
       parts += [floor_table(result), summary_table(result, limits)]
+    if result.get("library"):
+      parts.append(library_table(result))
     parts += [point_table(result), counter_table(result)]
   return "\n\n".join(part for part in parts if part)

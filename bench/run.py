@@ -4,9 +4,9 @@
 See README.md in this directory for the method and for the meaning of every column.
 """
 
-import argparse
 import json
 import os
+import subprocess
 import sys
 
 try:
@@ -16,9 +16,12 @@ except ImportError as error:
   sys.exit(f"{error}. On Debian: apt-get install python3-numpy python3-psycopg2, "
            "then run with /usr/bin/python3")
 
+import arguments as command_line
 import build
+import calibration
 import environment
 import goals
+import levels
 import methods
 import recall
 import report
@@ -31,47 +34,9 @@ from dataset import DataSet
 kExactSeconds = 3
 
 
-def parse_arguments():
-  parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-  parser.add_argument("--data", required=True, help="directory of NAME.base.npy and so on")
-  parser.add_argument("--sets", default="wordctx-100:ip,docs-384:ip,docs-384:cos,calls-96:ip",
-                      help="NAME:METRIC,... with METRIC ip or cos")
-  parser.add_argument("--methods", default="avq,hnsw,ivfflat",
-                      help="METHOD[:option=value]...,...; those not installed are skipped")
-  parser.add_argument("--limits", default="1,10,100", help="values of LIMIT")
-  parser.add_argument("--queries", type=int, help="use only the first so many queries")
-  parser.add_argument("--seconds", type=int, default=2, help="length of one timed burst")
-  parser.add_argument("--repeats", type=int, default=3, help="bursts per point, in turns")
-  parser.add_argument("--quick", action="store_true", help="short sweep, one burst of a second")
-  parser.add_argument("--probes", action="store_true", help="sweep avq.probes too (LIMIT 10)")
-  parser.add_argument("--no-timing", action="store_true", help="recall, size and build only")
-  parser.add_argument("--bindir", help="directory of the server's programs")
-  parser.add_argument("--dsn", help="measure in this server instead of a private one; it must "
-                      "have no databases db_avq and db_pgvector")
-  parser.add_argument("--cpu", default="last", help="the CPU that client and backend share while "
-                      "timed, in a private server: a number, last, or any for no pinning")
-  parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                      dest="server_settings", help="a setting of the private server")
-  parser.add_argument("--build-set", action="append", default=[], metavar="NAME=VALUE",
-                      help="a setting of the session that builds the index")
-  parser.add_argument("--goals", help="a JSON file of goals to compare with")
-  parser.add_argument("--out", help="write everything measured to this JSON file")
-  arguments = parser.parse_args()
-  if arguments.quick:
-    arguments.seconds = arguments.repeats = 1
-  arguments.limits = [int(limit) for limit in arguments.limits.split(",")]
-  if max(arguments.limits) > 100:
-    parser.error("the exact answers end at 100: no larger LIMIT")
-  arguments.sets = [item.rsplit(":", 1) for item in arguments.sets.split(",")]
-  if any(len(item) != 2 for item in arguments.sets):
-    parser.error("--sets wants NAME:METRIC,...")
-  return arguments
-
-
-def published(arguments):
-  """What the JSON says of the arguments: how it was measured, not where."""
-  private = ("data", "bindir", "dsn", "out", "goals")
-  return {name: value for name, value in vars(arguments).items() if name not in private}
+def sweep_of(point):
+  """Which sweep a point belongs to: the settings it varies."""
+  return tuple(name for name, _ in point["applied"])
 
 
 class Bench:
@@ -94,6 +59,8 @@ class Bench:
     data = DataSet(arguments.data, name, metric)
     if arguments.queries:
       data.limit_queries(arguments.queries)
+    if arguments.calibrate:
+      data.hold_out(arguments.calibrate)
     result = {"set": name, "metric": metric, "rows": data.rows, "dims": data.dims,
               "queries": data.queries, "methods": [], "floors": {}}
     points = []
@@ -102,12 +69,17 @@ class Bench:
       result["methods"].append(entry)
       self.prepare(method, data, entry)
       for limit in arguments.limits:
-        for settings in [[], *method.sweep(limit, arguments.quick, arguments.probes)]:
-          point = self.measure_recall(method, data, limit, settings)
-          entry["points"].append(point)
-          points.append((method, point))
+        swept = [self.measure_recall(method, data, limit, settings) for settings in
+                 [[], *method.sweep(limit, arguments.quick, arguments.probes)]]
+        entry["points"] += swept
+        chosen = levels.bracketing(swept, sweep_of) if arguments.levels else swept
+        points += [(method, point) for point in chosen]
+      if entry.get("calibration"):
+        self.check_calibration(method, data, entry)
     if not arguments.no_timing:
       self.time_set(data, result, points)
+    if arguments.library:
+      result["library"] = self.run_library(name, metric)
     for method in self.cluster.methods:
       connection = self.cluster.connect(method, [])
       connection.cursor().execute(f"DROP SCHEMA {method.schema} CASCADE")
@@ -121,6 +93,8 @@ class Bench:
     entry["build"] = build.build(self.cluster.connect, method, data, settings)
     connection = self.cluster.connect(method, [])
     build.prewarm(connection)
+    if data.calibration is not None and method.name == "avq":
+      entry["calibration"] = calibration.calibrate(connection, data)
     connection.close()
     say(f"  built in {entry['build']['seconds']:.1f} s")
 
@@ -134,6 +108,27 @@ class Bench:
     connection.close()
     say(f"  k={limit} {point['settings']}: recall {point['recall']:.4f}")
     return point
+
+  def check_calibration(self, method, data, entry):
+    """Beside the default rows: what avq_recall says, and the recall of one step fewer probes."""
+    for point in [point for point in entry["points"] if point["settings"] == "default"]:
+      connection = self.cluster.connect(method, [])
+      point["reported"] = calibration.reported(connection, point["limit"])
+      connection.close()
+      fewer = calibration.fewer_probes(point)
+      point["fewer_probes"] = fewer and self.measure_recall(method, data, point["limit"], fewer)
+
+  def run_library(self, name, metric):
+    """Our own core on the same queries, on the CPU of the timed bursts."""
+    arguments = self.arguments
+    for directory in arguments.data.split(":"):
+      if os.path.exists(os.path.join(directory, f"{name}.base.npy")):
+        command = [arguments.library, directory, f"{name}:{metric}", "--json",
+                   "--skip", str(arguments.calibrate)]
+        if arguments.queries:
+          command += ["--queries", str(arguments.queries)]
+        return json.loads(subprocess.check_output(command, text=True, **self.clock.pinned()))
+    return None
 
   def jobs(self, data, points):
     """What is timed: {key: (database, script, settings, bursts)}."""
@@ -185,34 +180,24 @@ class Bench:
       point["timing"] = {**timing.summarize(bursts), **timing.ratios(bursts, exact_bursts)}
 
 
-def save(document, path):
-  if path:
-    with open(path, "w", encoding="utf-8") as file:
-      json.dump(document, file, indent=1)
-
-
 def main():
-  arguments = parse_arguments()
-  wanted = []
-  if arguments.goals:
-    with open(arguments.goals, encoding="utf-8") as file:
-      wanted = json.load(file)
-  overrides = dict(setting.split("=", 1) for setting in arguments.server_settings)
+  arguments = command_line.parse(__doc__.split("\n")[0])
+  overrides = {"max_parallel_maintenance_workers": str(arguments.workers)}
+  overrides.update(setting.split("=", 1) for setting in arguments.server_settings)
   specs = arguments.methods.split(",")
   with Cluster(arguments.bindir, arguments.dsn, overrides, specs) as cluster:
     bindir = cluster.server.bindir
     libraries = environment.libraries(bindir)
     document = {"environment": environment.describe(cluster.versions, cluster.server.settings),
-                "arguments": published(arguments), "sets": []}
+                "arguments": command_line.published(arguments), "sets": []}
     document["environment"]["libraries"] = libraries
     bench = Bench(arguments, cluster)
     for name, metric in arguments.sets:
       document["sets"].append(bench.run_set(name, metric))
       document["libraries_changed"] = libraries != environment.libraries(bindir)
-      save(document, arguments.out)  # a long run that dies keeps what it has
+      goals.save(document, arguments)  # a long run that dies keeps what it has
   print(report.markdown(document))
-  if wanted:
-    print("\n## Goals\n\n" + goals.text(document, wanted))
+  goals.finish(document, arguments)
 
 
 if __name__ == "__main__":

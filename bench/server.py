@@ -79,7 +79,7 @@ class PrivateServer:
     if self.account:
       os.chown(self.directory, self.account.pw_uid, self.account.pw_gid)
     try:
-      self._start()
+      self._create()
     except BaseException:
       self.stop()
       raise
@@ -90,16 +90,19 @@ class PrivateServer:
       options.update(user=self.account.pw_uid, group=self.account.pw_gid, extra_groups=[])
     return options
 
-  def _start(self):
+  def _create(self):
     initdb = subprocess.run(
         [os.path.join(self.bindir, "initdb"), "-D", self.data, "-U", "bench", "-A", "trust",
          "-E", "UTF8", "--locale=C"], capture_output=True, text=True, **self._as_account())
     if initdb.returncode:
       raise SystemExit(f"initdb failed:\n{initdb.stdout}{initdb.stderr}")
+    self._start()
+
+  def _start(self):
     command = [os.path.join(self.bindir, "postgres"), "-D", self.data, "-k", self.directory]
     for name, value in self.settings.items():
       command += ["-c", f"{name}={value}"]
-    with open(self.log, "wb") as log:
+    with open(self.log, "ab") as log:
       self.process = subprocess.Popen(command, stdout=log, stderr=log, **self._as_account())
     for _ in range(300):
       if self.process.poll() is not None:
@@ -119,7 +122,12 @@ class PrivateServer:
     """The CPUs of backends started from now on."""
     os.sched_setaffinity(self.process.pid, cpus)
 
-  def stop(self):
+  def restart(self):
+    """With empty shared buffers."""
+    self._shut_down()
+    self._start()
+
+  def _shut_down(self):
     if self.process and self.process.poll() is None:
       self.process.send_signal(2)  # SIGINT: fast shutdown
       try:
@@ -127,4 +135,7 @@ class PrivateServer:
       except subprocess.TimeoutExpired:
         self.process.send_signal(3)  # SIGQUIT: immediate shutdown
         self.process.wait(60)
+
+  def stop(self):
+    self._shut_down()
     shutil.rmtree(self.directory, ignore_errors=True)

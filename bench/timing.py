@@ -134,6 +134,8 @@ def summarize(bursts):
   rates = [burst["qps"] for burst in bursts]
   result["qps_min"], result["qps_max"] = min(rates), max(rates)
   result["repeats"] = len(bursts)
+  # By round: ratios between methods are taken within one.
+  result["rounds"] = [{name: burst[name] for name in ("mean_ms", "cpu_ms")} for burst in bursts]
   return result
 
 

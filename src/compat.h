@@ -7,6 +7,11 @@
 #endif
 
 extern "C" {
+#include "access/nbtxlog.h"
+#include "access/rmgr.h"
+#include "access/transam.h"
+#include "access/xlog.h"
+#include "postmaster/autovacuum.h"
 #include "catalog/pg_class.h"
 #include "utils/acl.h"
 #if PG_VERSION_NUM >= 160000
@@ -65,6 +70,47 @@ inline void vacuum_delay(bool analyzing) {
 #endif
 }
 
+// What a VACUUM may use, in KB.
+inline int vacuum_work_mem() {
+#if PG_VERSION_NUM >= 170000
+  const bool automatic = AmAutoVacuumWorkerProcess();
+#else
+  const bool automatic = IsAutoVacuumWorkerProcess();
+#endif
+  return automatic && autovacuum_work_mem != -1 ? autovacuum_work_mem : maintenance_work_mem;
+}
+
+// Whether no snapshot sees transactions up to `horizon` as running, in this database and, by
+// hot_standby_feedback, on standbys.
+inline bool beyond_all_snapshots(const IndexVacuumInfo* info, uint64 horizon) {
+#if PG_VERSION_NUM >= 160000
+  Relation table = info->heaprel;
+#else
+  Relation table = nullptr;  // of any database
+#endif
+  return GlobalVisCheckRemovableFullXid(table, FullTransactionIdFromU64(horizon));
+}
+
+// Logs that pages of the index are to be reused which snapshots up to `horizon` may need: standbys
+// cancel scans that have such. The record is that of btrees: it names a relation, holds no change
+// and is replayed as the conflict alone.
+inline void log_page_reuse(Relation index, BlockNumber block, uint64 horizon) {
+  if (!RelationNeedsWAL(index) || !XLogStandbyInfoActive()) return;
+  xl_btree_reuse_page record = {};
+#if PG_VERSION_NUM >= 160000
+  record.locator = index->rd_locator;
+  record.snapshotConflictHorizon = FullTransactionIdFromU64(horizon);
+  record.isCatalogRel = false;
+#else
+  record.node = index->rd_node;
+  record.latestRemovedFullXid = FullTransactionIdFromU64(horizon);
+#endif
+  record.block = block;
+  XLogBeginInsert();
+  XLogRegisterData(reinterpret_cast<char*>(&record), SizeOfBtreeReusePage);
+  XLogInsert(RM_BTREE_ID, XLOG_BTREE_REUSE_PAGE);
+}
+
 inline Oid relation_file_number(Relation relation) {
 #if PG_VERSION_NUM >= 160000
   return relation->rd_locator.relNumber;
@@ -95,6 +141,27 @@ inline void count_index_search(IndexScanDesc scan) {
   if (scan->instrument != nullptr) scan->instrument->nsearches++;
 #else
   (void)scan;
+#endif
+}
+
+// The access method builds in parallel; 17 chooses the number of workers before it calls ambuild.
+inline void allow_parallel_build(IndexAmRoutine* am) {
+#if PG_VERSION_NUM >= 170000
+  am->amcanbuildparallel = true;
+#else
+  (void)am;
+#endif
+}
+
+// How many workers the planner grants to a build; none for temporary tables and where expressions
+// or predicate of the index are not parallel safe. 15 and 16 ask it for btree only.
+inline int workers_for_build(Relation heap, Relation index, const IndexInfo* info) {
+#if PG_VERSION_NUM >= 170000
+  return info->ii_ParallelWorkers;
+#else
+  (void)info;
+  if (!IsUnderPostmaster) return 0;
+  return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
 #endif
 }
 

@@ -58,8 +58,10 @@ inline float bound_width(const RecallModel& model, double target_recall) noexcep
 inline uint32_t probes_for(const RecallModel& model, double target_recall, uint32_t lists,
                            double rows, uint64_t row) noexcept {
   if (target_recall >= 1 || model.source == FittedOn::nothing) return lists;
-  // Steps of 20, 50, 100, 200 beyond the first ten, so that lists are opened in few passes.
-  double depth = row == 1 ? 1 : 10;
+  // Before the first row leaves, those who know the queries open what one row takes; the others what
+  // ten take, since one answer is easily one of a kind that rows do not have. Beyond the first ten in
+  // steps of 20, 50, 100, 200, so that lists are opened in few passes.
+  double depth = row == 1 && model.source == FittedOn::queries ? 1 : 10;
   for (int step = 0; depth < static_cast<double>(row); ++step) depth *= step % 3 == 1 ? 2.5 : 2;
   depth = std::max(1.0, rows > 0 ? depth * model.rows / rows : depth);
   const double loss = (1 - target_recall) * (1 - kCodeShare);

@@ -1,6 +1,4 @@
 // The sample that training sees: visibility-aware, by blocks, within maintenance_work_mem.
-#include <cmath>
-
 #include "index/am.h"
 #include "index/build.h"
 
@@ -14,8 +12,6 @@ namespace avq {
 namespace {
 
 constexpr BlockNumber kPilotBlocks = 64;
-constexpr Size kRowsPerList = 128;
-constexpr Size kLeastSample = 32768;  // what codebooks want
 
 struct Sampler {
   Build* build;
@@ -79,28 +75,6 @@ void sample_row(Relation, ItemPointer, Datum* values, bool* nulls, bool alive, v
 
 Size budget_bytes() { return static_cast<Size>(maintenance_work_mem) * 1024; }
 
-Size needed_bytes(const Build* build, uint32 lists, Size rows) {
-  if (rows < kLeastTrainingRows) return 0;  // nothing is trained
-  const TrainingOptions training =
-      training_options(build->options, build->column.metric, build->column.dims, lists);
-  return rows * build->column.dims * sizeof(float) + training_memory(training, rows);
-}
-
-// About 2 sqrt(n) lists, but not so many that they leave their pages half empty.
-uint32 auto_lists(const Build* build, double rows) {
-  MetaPage shape = {};
-  shape.shape.metric = build->column.metric;
-  const TrainingOptions training =
-      training_options(build->options, build->column.metric, build->column.dims, 1);
-  const uint32 width = training.dims_per_subspace != 0 ? training.dims_per_subspace
-                                                       : auto_dims_per_subspace(build->column.dims);
-  shape.shape.subspaces = (build->column.dims + width - 1) / width;
-  const double page_rows = double(kPayload) / coded_block_layout(shape).bytes * kBlockRows;
-  const double most = rows / Max(page_rows * 0.75, 32.0);
-  const double lists = Min(2 * std::sqrt(rows), most);
-  return static_cast<uint32>(Max(1.0, Min(lists, 65536.0)));
-}
-
 [[noreturn]] void report_too_little_memory(const Build* build, Size bytes) {
   constexpr Size kMegabyte = 1024 * 1024;
   ereport(ERROR,
@@ -117,24 +91,12 @@ uint32 auto_lists(const Build* build, double rows) {
 void draw_sample(Build* build, uint32* lists) {
   const BlockNumber blocks = RelationGetNumberOfBlocks(build->heap);
   build->estimated_rows = estimate_rows(build, blocks);
-  const Size rows = static_cast<Size>(build->estimated_rows) + 1;
-  *lists = build->options.lists > 0 ? static_cast<uint32>(build->options.lists)
-                                    : auto_lists(build, build->estimated_rows);
-
-  // As many rows as wanted, or as memory allows; never fewer than make a model worth having.
-  Size wanted, least;
-  for (;;) {
-    wanted = Min(rows + rows / 8 + 100, Max(kRowsPerList * *lists, kLeastSample));
-    least = Min(rows, Max(Size{256}, Size{4} * *lists));
-    if (needed_bytes(build, *lists, least) <= budget_bytes()) break;
-    if (build->options.lists > 0 || *lists == 1) {
-      report_too_little_memory(build, needed_bytes(build, *lists, least));
-    }
-    *lists = *lists / 2;
+  TrainingPlan plan;
+  if (!plan_training(build->options, build->column, build->estimated_rows, budget_bytes(), &plan)) {
+    report_too_little_memory(build, plan.bytes);
   }
-  while (wanted > least && needed_bytes(build, *lists, wanted) > budget_bytes()) {
-    wanted = Max(least, wanted - wanted / 16 - 1);
-  }
+  *lists = plan.lists;
+  const Size wanted = plan.sample_rows;
 
   build->sample = static_cast<float*>(
       MemoryContextAllocHuge(CurrentMemoryContext, wanted * build->column.dims * sizeof(float)));
@@ -146,9 +108,12 @@ void draw_sample(Build* build, uint32* lists) {
   BlockSamplerData chosen;
   BlockSampler_Init(&chosen, blocks, static_cast<int>(Min(wanted, Size{INT_MAX})),
                     static_cast<uint32>(settings.seed));
-  while (BlockSampler_HasMore(&chosen)) {
+  pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL,
+                               static_cast<int64>(Min(Size{blocks}, wanted)));
+  for (int64 done = 1; BlockSampler_HasMore(&chosen); done++) {
     CHECK_FOR_INTERRUPTS();
     scan_blocks(build, BlockSampler_Next(&chosen), 1, sample_row, &sampler);
+    pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, done);
   }
 }
 

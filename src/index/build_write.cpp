@@ -20,13 +20,13 @@ TupleDesc row_descriptor() {
   return descriptor;
 }
 
-Tuplesortstate* begin_row_sort(TupleDesc descriptor, int memory_kb) {
+Tuplesortstate* begin_row_sort(TupleDesc descriptor, int memory_kb, SortCoordinate coordinate) {
   AttrNumber columns[] = {1, 2};
   Oid operators[] = {Int4LessOperator, Int8LessOperator};
   Oid collations[] = {InvalidOid, InvalidOid};
   bool nulls_first[] = {false, false};
   return tuplesort_begin_heap(descriptor, 2, columns, operators, collations, nulls_first, memory_kb,
-                              nullptr, TUPLESORT_NONE);
+                              coordinate, TUPLESORT_NONE);
 }
 
 void put_row(Tuplesortstate* sort, TupleTableSlot* slot, uint32 list, int64 tid, bytea* payload) {
@@ -126,7 +126,7 @@ void Writer::add_pages(PageKind kind, uint32 owner, uint32 pages) {
     if (BufferGetBlockNumber(buffer) != end_) {
       elog(ERROR, "unexpected page %u in a new index", BufferGetBlockNumber(buffer));
     }
-    init_page(BufferGetPage(buffer), kind, owner, pages, i);
+    init_page(BufferGetPage(buffer), kind, build_->meta.generation, owner, pages, i);
     MarkBufferDirty(buffer);
     UnlockReleaseBuffer(buffer);
     end_++;
@@ -284,7 +284,7 @@ bool Writer::next(Tuplesortstate* sort, uint32* list, NewRow* row, const char** 
 void Writer::count_progress() {
   if ((++rows_done_ & 1023) != 0) return;
   CHECK_FOR_INTERRUPTS();
-  pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, rows_done_);
+  report_rows(rows_done_);
 }
 
 void Writer::write_rows() {

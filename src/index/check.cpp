@@ -3,8 +3,9 @@
 //
 // Checked: meta page and model by checksum; every page's header, kind and place; every list's chain
 // (heads, extents, owners, no page twice); every live slot (TID, scale, copy address within a run
-// and its records, owned by one slot only, copy header); with heapallindexed, that every row which
-// a snapshot from before the walk sees is in the right kind of list.
+// and its records, copy header); every copy's owner, live or dead, to be the only one; with
+// heapallindexed, that every row which a snapshot from before the walk sees is in the right kind of
+// list.
 #include "core/bfloat16.h"
 #include "index/am.h"
 #include "index/column.h"
@@ -111,7 +112,7 @@ void check_pages(Check* check) {
     // A crash between extending the file and linking the pages leaves empty ones.
     if (!PageIsNew(page)) {
       const PageKind kind = page_info(page)->kind;
-      if (kind < PageKind::meta || kind > PageKind::copies) {
+      if (kind < PageKind::meta || kind > PageKind::free) {
         damaged(check, block, "a page of no known kind");
       }
       check_page(check->file.relation, block, page, kind);
@@ -135,6 +136,15 @@ struct SlotSeen {
   float offset;
   bool owns, spilled;
 };
+
+// A copy belongs to one slot, live or dead.
+void own_copy(Check* check, BlockNumber near, uint32 copy) {
+  if (!in_walk(check, copy_place(check->geometry.copies, copy).run)) return;
+  uint8* owners = &check->copy_owned[copy / 8];
+  const uint8 bit = static_cast<uint8>(1u << copy % 8);
+  if ((*owners & bit) != 0) damaged(check, near, "a copy that two slots own");
+  *owners |= bit;
+}
 
 void check_slot(Check* check, BlockNumber near, uint32 list, const SlotSeen& slot) {
   const MetaPage& meta = check->meta;
@@ -164,10 +174,7 @@ void check_slot(Check* check, BlockNumber near, uint32 list, const SlotSeen& slo
           damaged(check, near, "a copy address that was never given out");
         }
         if (slot.owns) {
-          uint8* owners = &check->copy_owned[slot.copy / 8];
-          const uint8 bit = static_cast<uint8>(1u << slot.copy % 8);
-          if ((*owners & bit) != 0) damaged(check, near, "a copy that two rows own");
-          *owners |= bit;
+          own_copy(check, near, slot.copy);
           CopyHeader header;
           read_extent_bytes(check->file, place.run, PageKind::copies,
                             uint64{place.record} * copies.bytes, sizeof(header),
@@ -197,6 +204,9 @@ void check_block(Check* check, uint32 list, BlockNumber extent, uint64 start,
   const BlockHeader header = *block.header();
   const BlockNumber near = extent + static_cast<BlockNumber>(start / kPayload);
   if ((header.spilled & ~header.used) != 0) damaged(check, near, "a spilled slot that is not live");
+  for (uint32 dead = header.owns & ~header.used; dead != 0; dead &= dead - 1) {
+    own_copy(check, near, block.copy(__builtin_ctz(dead)));
+  }
   for (uint32 used = header.used; used != 0; used &= used - 1) {
     const int slot = __builtin_ctz(used);
     const bool coded = layout.subspaces > 0;

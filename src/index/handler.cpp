@@ -47,8 +47,9 @@ Datum avq_handler(PG_FUNCTION_ARGS) {
   am->amclusterable = false;
   am->ampredlocks = false;
   am->amcanparallel = false;
+  allow_parallel_build(am);
   am->amcaninclude = false;
-  am->amusemaintenanceworkmem = false;
+  am->amusemaintenanceworkmem = true;
   am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
   am->amkeytype = InvalidOid;
 

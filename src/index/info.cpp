@@ -1,6 +1,7 @@
 // SQL functions that tell what an index is and what the last scan did.
 #include "index/am.h"
 #include "index/column.h"
+#include "storage/free_pages.h"
 #include "index/result_row.h"
 #include "storage/slots.h"
 
@@ -102,7 +103,8 @@ Datum avq_index_info(PG_FUNCTION_ARGS) {
       most = Max(most, int64{entry.live} + entry.spilled);
     }
   }
-  const int64 other = 1 + int64{meta.model_pages} + meta.directory_pages + code_pages;
+  const int64 free = count_free_pages(index);
+  const int64 other = 1 + int64{meta.model_pages} + meta.directory_pages + code_pages + free;
   const BlockLayout layout = coded_block_layout(meta);
 
   RowBuilder row;
@@ -116,6 +118,7 @@ Datum avq_index_info(PG_FUNCTION_ARGS) {
   row.int8(most);
   row.boolean(meta.shape.trained != 0);
   row.int8(static_cast<int64>(meta.built_rows));
+  row.int4(meta.generation);
   row.int4(meta.shape.subspaces);
   row.int4(meta.shape.dims_per_subspace);
   row.real(static_cast<float>(layout.bytes) / kBlockRows);
@@ -134,6 +137,7 @@ Datum avq_index_info(PG_FUNCTION_ARGS) {
   row.int8(meta.directory_pages);
   row.int8(code_pages);
   row.int8(Max(int64{file.blocks} - other, int64{0}));
+  row.int8(free);
   row.int4(meta.version);
   row.int8(static_cast<int64>(meta.shape.seed));
   row.text(kernel_target());

@@ -86,7 +86,10 @@ bool avq_insert(Relation index, Datum* values, bool* nulls, ItemPointer tid, Rel
   MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "avq insert", ALLOCSET_DEFAULT_SIZES);
   MemoryContext caller = MemoryContextSwitchTo(context);
-  insert_row(index, nulls[0] ? nullptr : datum_get_vector(values[0]), tid);
+  const Vector* vector = nulls[0] ? nullptr : datum_get_vector(values[0]);
+  lock_generation(index, ShareLock);
+  insert_row(index, vector, tid);
+  unlock_generation(index, ShareLock);
   MemoryContextSwitchTo(caller);
   MemoryContextDelete(context);
   return false;

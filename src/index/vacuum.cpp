@@ -1,6 +1,8 @@
-// ambulkdelete and amvacuumcleanup: dead rows' slots become free for inserts; nothing moves.
+// ambulkdelete and amvacuumcleanup: dead rows' slots become free for inserts; nothing moves, unless
+// the index has outgrown its lists (relist.h).
 #include "index/am.h"
 #include "index/column.h"
+#include "index/relist.h"
 #include "storage/slots.h"
 #include "storage/wal_edit.h"
 
@@ -169,6 +171,7 @@ IndexBulkDeleteResult* avq_vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDelete
   if (info->analyze_only) return stats;
   // No row was dead: the counts have still changed, and only a look tells them.
   if (stats == nullptr) stats = visit_index(info, nullptr, nullptr, nullptr);
+  maintain_generations(info);
   stats->num_pages = RelationGetNumberOfBlocks(info->index);
   return stats;
 }

@@ -45,14 +45,14 @@ COMMENT ON OPERATOR FAMILY vector_l2_ops USING avq IS 'Euclidean distance: ORDER
 CREATE FUNCTION avq_index_info(index regclass,
     OUT metric text, OUT dims int, OUT lists int,
     OUT rows bigint, OUT rows_without_code bigint, OUT dead bigint, OUT longest_list bigint,
-    OUT trained boolean, OUT built_rows bigint,
+    OUT trained boolean, OUT built_rows bigint, OUT generation int,
     OUT subspaces int, OUT dims_per_subspace int, OUT bytes_per_code real,
     OUT rerank text, OUT bytes_per_copy int,
     OUT rotated boolean, OUT row_scale boolean, OUT anisotropy real, OUT soar_lambda real,
     OUT route_sigma real, OUT error_scale real,
     OUT calibrated_on text, OUT calibration_queries int,
     OUT pages bigint, OUT model_pages bigint, OUT directory_pages bigint, OUT code_pages bigint,
-    OUT copy_pages bigint, OUT format_version int, OUT seed bigint, OUT kernel text)
+    OUT copy_pages bigint, OUT free_pages bigint, OUT format_version int, OUT seed bigint, OUT kernel text)
   RETURNS record LANGUAGE C STRICT VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'avq_index_info';
 COMMENT ON FUNCTION avq_index_info(regclass) IS
   'shape, size and contents of an avq index; row counts are those of the last build or VACUUM';

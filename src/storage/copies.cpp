@@ -37,7 +37,8 @@ void renew_copy_tail(IndexFile& file, const CopyLayout& layout, int tail, MetaPa
     UnlockReleaseBuffer(buffer);
     return;
   }
-  const BlockNumber run = allocate_extent(file, PageKind::copies, 0, layout.run_pages);
+  uint32 pages = layout.run_pages;
+  const BlockNumber run = allocate_extent(file, PageKind::copies, 0, pages, &pages);
   if (copy_address(layout, run, layout.run_records) > PG_UINT32_MAX) {
     UnlockReleaseBuffer(buffer);
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

@@ -2,7 +2,10 @@
 // The bytes of an avq index. docs/format.md says the same in prose.
 //
 // Block 0 is the meta page. Then, as built: model pages, directory pages, code extents in list
-// order, runs of rerank copies. Later growth appends code extents and copy runs in any order.
+// order, runs of rerank copies. Later growth appends code extents and copy runs in any order, or
+// puts them in free pages. A *generation* is a model with the directory and the codes made by it;
+// VACUUM writes a new one beside the present one when the index has outgrown it (index/relist.h).
+// Copies belong to all generations.
 // Every page: the standard header (24 bytes), PageInfo (16 bytes, in the same cache line, since a
 // scan checks it on every page), 8 unused bytes, payload from byte 48 to the end. There is no
 // special space and no hole (pd_lower = pd_upper = BLCKSZ), so GenericXLog keeps every payload
@@ -10,10 +13,14 @@
 //
 // Invariants:
 //  * Blocks are never freed or moved within a generation; extents and runs are contiguous blocks.
+//  * Pages of a model, a directory and codes say which generation they belong to. Those of another
+//    generation than the meta page's are the one that a re-listing retired (retired_until is not
+//    0) or what a re-listing cut short has left (relisting is 1); VACUUM frees both.
 //  * A slot of a code block is live iff its bit in `used` is set; everything else in a dead slot is
 //    garbage, but for its copy address when its bit in `owns` is set: that copy record is the
 //    slot's to reuse.
-//  * The meta page is immutable but for copy_tails and, with crc, the recall model.
+//  * The meta page's part that has the checksum changes only with the generation and, but for the
+//    recall model, never within one.
 #include "core/kernels.h"
 #include "core/model.h"
 #include "core/recall_model.h"
@@ -27,7 +34,7 @@ inline constexpr uint16 kFormatVersion = 1;
 inline constexpr uint16 kPageId = 0xFF9A;
 inline constexpr BlockNumber kMetaBlock = 0;
 
-enum class PageKind : uint8 { meta = 1, model = 2, directory = 3, codes = 4, copies = 5 };
+enum class PageKind : uint8 { meta = 1, model = 2, directory = 3, codes = 4, copies = 5, free = 6 };
 
 struct PageInfo {
   BlockNumber next;     // codes, first page of an extent: the list's next extent; else invalid
@@ -35,7 +42,7 @@ struct PageInfo {
   uint16 extent_pages;  // pages of this extent, run or chain
   uint16 extent_index;  // this page's place in it, modulo 65,536
   PageKind kind;
-  uint8 flags;
+  uint8 generation;  // model, directory, codes: the meta page's, modulo 256; else 0
   uint16 page_id;
 };
 static_assert(sizeof(PageInfo) == 16);
@@ -68,10 +75,15 @@ struct MetaPage {
   uint32 model_crc;
   uint32 heads_crc;  // of the lists' first extents
   uint32 reserved[6];
-  uint64 built_rows;              // rows with a code when the index was built
+  uint64 built_rows;              // rows with a code when this generation was written
   uint32 crc;                     // of all the above
   uint32 copy_tails[kCopyTails];  // first blocks of the runs that take new copies; 0 = none
+  uint32 relisting;               // 1: a next generation is being written, or its writing was cut
+                                  // short; inserts leave dead slots' copies alone
+  uint64 retired_until;           // the generation before may be seen by transactions up to this
+                                  // full XID: its pages are not free yet; 0 = they are
 };
+inline constexpr uint64 kHorizonUnknown = PG_UINT64_MAX;  // of retired_until: take the next XID
 
 // Floats in the model's pages: those of Model, then for l2 the mean of the sampled rows, which is
 // subtracted from rows and queries first (distances do not change, float's precision does not go to

@@ -79,7 +79,7 @@ void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEnt
                const BlockLayout& layout) {
   // An eighth of what the list has, so that a long list stays in few pieces and a short one small.
   const uint32 least = (layout.bytes + kPayload - 1) / kPayload;
-  const uint32 pages = Max(least, Min(entry.pages / 8, 32u));
+  uint32 pages = Max(least, Min(entry.pages / 8, 32u));
 
   const EntryPlace place = entry_place(meta, list);
   Buffer directory = read_page(file, place.block, PageKind::directory, BUFFER_LOCK_EXCLUSIVE);
@@ -89,7 +89,7 @@ void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEnt
     UnlockReleaseBuffer(directory);
     return;
   }
-  const BlockNumber fresh = allocate_extent(file, PageKind::codes, list, pages);
+  const BlockNumber fresh = allocate_extent(file, PageKind::codes, list, least, &pages);
 
   WalEdit edit(file, directory);
   page_info(edit.page(current.tail, PageKind::codes))->next = fresh;

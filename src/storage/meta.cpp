@@ -18,11 +18,15 @@ static uint32 meta_crc(const MetaPage* meta) {
   return crc;
 }
 
-void write_meta_image(Page page, MetaPage* meta) {
+void seal_meta(MetaPage* meta) {
   meta->magic = kMagic;
   meta->version = kFormatVersion;
   meta->crc = meta_crc(meta);
-  init_page(page, PageKind::meta, 0, 1, 0);
+}
+
+void write_meta_image(Page page, MetaPage* meta) {
+  seal_meta(meta);
+  init_page(page, PageKind::meta, 0, 0, 1, 0);
   memcpy(payload(page), meta, sizeof(*meta));
 }
 
@@ -41,6 +45,7 @@ void read_meta(IndexFile& file, MetaPage* meta) {
   if (meta->crc != meta_crc(meta)) {
     report_damage(file.relation, kMetaBlock, "the meta page's checksum does not match");
   }
+  file.generation = meta->generation;
 }
 
 void write_recall(IndexFile& file, const RecallModel& recall) {

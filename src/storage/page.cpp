@@ -1,5 +1,7 @@
 #include "storage/page.h"
 
+#include "storage/free_pages.h"
+
 namespace avq {
 
 void report_damage(Relation index, BlockNumber block, const char* what) {
@@ -10,7 +12,8 @@ void report_damage(Relation index, BlockNumber block, const char* what) {
   pg_unreachable();
 }
 
-void init_page(Page page, PageKind kind, uint32 owner, uint32 extent_pages, uint32 extent_index) {
+void init_page(Page page, PageKind kind, uint32 generation, uint32 owner, uint32 extent_pages,
+               uint32 extent_index) {
   PageInit(page, BLCKSZ, 0);
   PageInfo* info = page_info(page);
   info->next = InvalidBlockNumber;
@@ -18,7 +21,7 @@ void init_page(Page page, PageKind kind, uint32 owner, uint32 extent_pages, uint
   info->extent_pages = static_cast<uint16>(extent_pages);
   info->extent_index = static_cast<uint16>(extent_index);
   info->kind = kind;
-  info->flags = 0;
+  info->generation = page_generation(kind, generation);
   info->page_id = kPageId;
   reinterpret_cast<PageHeader>(page)->pd_lower = BLCKSZ;
 }
@@ -62,7 +65,11 @@ Buffer read_page(IndexFile& file, BlockNumber block, PageKind kind, int lock_mod
   check_block_number(file, block);
   Buffer buffer = pin_block(file, block);
   LockBuffer(buffer, lock_mode);
-  check_page(file.relation, block, BufferGetPage(buffer), kind);
+  Page page = BufferGetPage(buffer);
+  check_page(file.relation, block, page, kind);
+  if (page_info(page)->generation != page_generation(kind, file.generation)) {
+    report_damage(file.relation, block, "a page of another generation");
+  }
   return buffer;
 }
 
@@ -86,33 +93,71 @@ void read_extent_bytes(IndexFile& file, BlockNumber first, PageKind kind, uint64
   }
 }
 
-BlockNumber allocate_extent(IndexFile& file, PageKind kind, uint32 owner, uint32 pages) {
-  constexpr uint32 kMostPages = 64;  // each keeps a buffer pinned and locked
-  Buffer buffers[kMostPages] = {};
-  Assert(pages >= 1 && pages <= kMostPages);
+constexpr uint32 kMostHeldPages = 64;  // at a time: each keeps a buffer pinned and locked
 
+static BlockNumber extend_by(IndexFile& file, uint32 pages, Buffer* buffers) {
   const bool local = RELATION_IS_LOCAL(file.relation);
+  BlockNumber first = InvalidBlockNumber;
   if (!local) LockRelationForExtension(file.relation, ExclusiveLock);
-  for (uint32 i = 0; i < pages; i++) buffers[i] = extend_fork(file.relation, MAIN_FORKNUM);
-  if (!local) UnlockRelationForExtension(file.relation, ExclusiveLock);
-
-  // A crash before the caller links the extent leaves pages that nothing refers to: lost space,
-  // never wrong contents.
-  const BlockNumber first = BufferGetBlockNumber(buffers[0]);
-  for (uint32 i = 0; i < pages;) {
-    GenericXLogState* state = GenericXLogStart(file.relation);
-    const uint32 end = Min(pages, i + MAX_GENERIC_XLOG_PAGES);
-    for (; i < end; i++) {
-      if (BufferGetBlockNumber(buffers[i]) != first + i) {
-        elog(ERROR, "new pages of index \"%s\" are not contiguous",
-             RelationGetRelationName(file.relation));
-      }
-      Page page = GenericXLogRegisterBuffer(state, buffers[i], GENERIC_XLOG_FULL_IMAGE);
-      init_page(page, kind, owner, pages, i);
+  for (uint32 i = 0; i < pages; i++) {
+    Buffer buffer = extend_fork(file.relation, MAIN_FORKNUM);
+    const BlockNumber block = BufferGetBlockNumber(buffer);
+    if (i == 0) first = block;
+    if (block != first + i) {
+      elog(ERROR, "new pages of index \"%s\" are not contiguous",
+           RelationGetRelationName(file.relation));
     }
+    if (buffers != nullptr) {
+      buffers[i] = buffer;
+    } else {
+      UnlockReleaseBuffer(buffer);
+    }
+  }
+  if (!local) UnlockRelationForExtension(file.relation, ExclusiveLock);
+  return first;
+}
+
+BlockNumber reserve_pages(IndexFile& file, PageKind kind, uint32 pages) {
+  Buffer buffers[kMostHeldPages];
+  if (pages > kMostHeldPages || take_free_pages(file, pages, pages, buffers) == 0) {
+    return extend_by(file, pages, nullptr);
+  }
+  const BlockNumber first = BufferGetBlockNumber(buffers[0]);
+  for (uint32 i = 0; i < pages; i++) {
+    GenericXLogState* state = GenericXLogStart(file.relation);
+    PageInfo* info = page_info(GenericXLogRegisterBuffer(state, buffers[i], 0));
+    info->kind = kind;
+    info->generation = page_generation(kind, file.generation);
     GenericXLogFinish(state);
   }
   for (uint32 i = 0; i < pages; i++) UnlockReleaseBuffer(buffers[i]);
+  return first;
+}
+
+BlockNumber allocate_extent(IndexFile& file, PageKind kind, uint32 owner, uint32 least,
+                            uint32* pages) {
+  Buffer buffers[kMostHeldPages] = {};
+  Assert(*pages >= 1 && *pages <= kMostHeldPages && least <= *pages);
+
+  // A crash before the caller links the extent leaves pages that nothing refers to: lost space,
+  // never wrong contents.
+  const uint32 taken = take_free_pages(file, least, *pages, buffers);
+  if (taken > 0) {
+    *pages = taken;
+  } else {
+    extend_by(file, *pages, buffers);
+  }
+  for (uint32 i = 0; i < *pages;) {
+    GenericXLogState* state = GenericXLogStart(file.relation);
+    const uint32 end = Min(*pages, i + MAX_GENERIC_XLOG_PAGES);
+    for (; i < end; i++) {
+      Page page = GenericXLogRegisterBuffer(state, buffers[i], GENERIC_XLOG_FULL_IMAGE);
+      init_page(page, kind, file.generation, owner, *pages, i);
+    }
+    GenericXLogFinish(state);
+  }
+  const BlockNumber first = BufferGetBlockNumber(buffers[0]);
+  for (uint32 i = 0; i < *pages; i++) UnlockReleaseBuffer(buffers[i]);
   return first;
 }
 

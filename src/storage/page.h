@@ -22,10 +22,18 @@ struct IndexFile {
   BlockNumber blocks;
   RecentBuffers* recent;          // or null
   BufferAccessStrategy strategy;  // of VACUUM: a few buffers, reused; else null
+  uint32 generation;              // that pages are expected to have, or get: read_meta sets it
 };
 
 inline IndexFile open_file(Relation relation, BufferAccessStrategy strategy = nullptr) {
-  return {relation, RelationGetNumberOfBlocks(relation), nullptr, strategy};
+  return {relation, RelationGetNumberOfBlocks(relation), nullptr, strategy, 0};
+}
+
+// What PageInfo says of the generation of a page of this kind.
+inline uint8 page_generation(PageKind kind, uint32 generation) {
+  const bool has_one =
+      kind == PageKind::model || kind == PageKind::directory || kind == PageKind::codes;
+  return has_one ? static_cast<uint8>(generation) : uint8{0};
 }
 
 // Where the block's page probably lies in memory, or null. Only for prefetching: it may hold
@@ -47,12 +55,14 @@ inline char* payload(Page page) { return page + kPayloadStart; }
 inline PageInfo* page_info(Page page) { return reinterpret_cast<PageInfo*>(page + kInfoStart); }
 
 // An empty page of `kind`; its PageInfo says extent_pages and extent_index, next is invalid.
-void init_page(Page page, PageKind kind, uint32 owner, uint32 extent_pages, uint32 extent_index);
+void init_page(Page page, PageKind kind, uint32 generation, uint32 owner, uint32 extent_pages,
+               uint32 extent_index);
 
 // Errors unless the (locked) page has the shape of an avq page of this kind.
 void check_page(Relation index, BlockNumber block, Page page, PageKind kind);
 
-// Pins and locks a page and checks it. lock_mode: BUFFER_LOCK_SHARE or _EXCLUSIVE.
+// Pins and locks a page and checks it, its generation too. lock_mode: BUFFER_LOCK_SHARE or
+// _EXCLUSIVE.
 Buffer read_page(IndexFile& file, BlockNumber block, PageKind kind, int lock_mode);
 
 // Copies `length` bytes from byte `start` of the payloads of the pages that begin at `first`.
@@ -60,8 +70,15 @@ Buffer read_page(IndexFile& file, BlockNumber block, PageKind kind, int lock_mod
 void read_extent_bytes(IndexFile& file, BlockNumber first, PageKind kind, uint64 start,
                        uint32 length, char* out, Buffer held = InvalidBuffer);
 
-// `pages` contiguous new pages of `kind`, initialised and WAL-logged, unlinked: the first block.
-// Takes the relation extension lock; may be called under content locks (it locks only new pages).
-BlockNumber allocate_extent(IndexFile& file, PageKind kind, uint32 owner, uint32 pages);
+// An extent of contiguous pages of `kind`, initialised and WAL-logged, unlinked: its first block.
+// It has `*pages` pages, or, when free pages are at hand, as few as `least`: `*pages` says how
+// many. May be called under content locks: it waits for locks of new pages only, and otherwise
+// takes the relation extension lock.
+BlockNumber allocate_extent(IndexFile& file, PageKind kind, uint32 owner, uint32 least,
+                            uint32* pages);
+
+// `pages` contiguous pages for somebody who will write them whole: the first block. They are free
+// pages, marked as of `kind`, or new ones at the file's end, empty and unlogged until written.
+BlockNumber reserve_pages(IndexFile& file, PageKind kind, uint32 pages);
 
 }  // namespace avq

@@ -23,7 +23,7 @@ void fill_slot(char* block, const BlockLayout& layout, uint32 slot, const NewRow
   }
   memcpy(block + layout.tids + slot * sizeof(ItemPointerData), &row.tid, sizeof(ItemPointerData));
   header->used |= 1u << slot;
-  if (row.copy_record != nullptr) header->owns |= 1u << slot;
+  if (row.copy_record != nullptr || row.owns_copy) header->owns |= 1u << slot;
   if (row.spilled) header->spilled |= 1u << slot;
 }
 
@@ -96,7 +96,7 @@ void write_slot(WalEdit& edit, const SlotClaim& claim, const BlockLayout& layout
     BlockHeader* header = reinterpret_cast<BlockHeader*>(payload(main) + claim.start % kPayload);
     const uint32 bit = 1u << claim.slot;
     header->used |= bit;
-    if (row.copy_record != nullptr) header->owns |= bit;
+    if (row.copy_record != nullptr || row.owns_copy) header->owns |= bit;
     header->spilled = row.spilled ? header->spilled | bit : header->spilled & ~bit;
   }
 }
@@ -159,7 +159,9 @@ uint32 store_row(IndexFile& file, MetaPage* meta, const ListGeometry& geometry, 
     ListEntry entry;
     read_entry(file, *meta, list, &entry);
     SlotClaim claim;
-    if (!claim_slot(file, list, entry, layout, brings_copy && apart == 0, &claim)) {
+    // While the index is being re-listed, dead slots' copies are in VACUUM's hands.
+    const bool want_owned = brings_copy && apart == 0 && meta->relisting == 0;
+    if (!claim_slot(file, list, entry, layout, want_owned, &claim)) {
       grow_list(file, *meta, list, entry, layout);
       continue;
     }

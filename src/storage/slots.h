@@ -12,7 +12,9 @@ struct NewRow {
   uint16 scale;             // bfloat16
   float offset;             // l2
   const char* copy_record;  // null: the row brings no copy
-  uint32 borrowed_copy;     // spilled codes: the primary's copy address, else 0
+  uint32 borrowed_copy;     // the address of a copy that is stored already: with spilled codes that
+                            // of the primary; else 0
+  bool owns_copy;           // borrowed_copy is this slot's own (a row that changes its list)
   bool spilled;
 };
 

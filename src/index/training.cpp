@@ -1,0 +1,94 @@
+#include "index/training.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "bridge.h"
+
+namespace avq {
+
+namespace {
+
+constexpr Size kRowsPerList = 128;
+constexpr Size kLeastSample = 32768;  // what codebooks want
+
+Size needed_bytes(const IndexOptions& options, const Column& column, uint32 lists, Size rows) {
+  if (rows < kLeastTrainingRows) return 0;  // nothing is trained
+  const TrainingOptions training = training_options(options, column.metric, column.dims, lists);
+  return rows * column.dims * sizeof(float) + training_memory(training, rows);
+}
+
+// About 2 sqrt(n) lists, but not so many that they leave their pages half empty.
+uint32 auto_lists(const IndexOptions& options, const Column& column, double rows) {
+  MetaPage shape = {};
+  shape.shape.metric = column.metric;
+  const TrainingOptions training = training_options(options, column.metric, column.dims, 1);
+  const uint32 width = training.dims_per_subspace != 0 ? training.dims_per_subspace
+                                                       : auto_dims_per_subspace(column.dims);
+  shape.shape.subspaces = (column.dims + width - 1) / width;
+  const double page_rows = double(kPayload) / coded_block_layout(shape).bytes * kBlockRows;
+  const double most = rows / Max(page_rows * 0.75, 32.0);
+  const double lists = Min(2 * std::sqrt(rows), most);
+  return static_cast<uint32>(Max(1.0, Min(lists, 65536.0)));
+}
+
+}  // namespace
+
+bool plan_training(const IndexOptions& options, const Column& column, double rows, Size budget,
+                   TrainingPlan* plan) {
+  const Size count = static_cast<Size>(rows) + 1;
+  uint32 lists =
+      options.lists > 0 ? static_cast<uint32>(options.lists) : auto_lists(options, column, rows);
+  // As many rows as wanted, or as memory allows; never fewer than make a model worth having.
+  Size wanted, least;
+  for (;;) {
+    wanted = Min(count + count / 8 + 100, Max(kRowsPerList * lists, kLeastSample));
+    least = Min(count, Max(Size{256}, Size{4} * lists));
+    plan->bytes = needed_bytes(options, column, lists, least);
+    if (plan->bytes <= budget) break;
+    if (options.lists > 0 || lists == 1) return false;
+    lists = lists / 2;
+  }
+  while (wanted > least && needed_bytes(options, column, lists, wanted) > budget) {
+    wanted = Max(least, wanted - wanted / 16 - 1);
+  }
+  plan->lists = lists;
+  plan->sample_rows = wanted;
+  return true;
+}
+
+float* make_model_floats(TrainingOptions training, const float* sample, Size sampled,
+                         const float* mean, MetaPage* meta, PhaseSeconds* seconds) {
+  const bool trains = sampled >= kLeastTrainingRows;
+  if (!trains) training.lists = 1;
+
+  ModelShape room = {};  // of the largest model that training may return
+  room.lists = training.lists;
+  room.metric = training.metric;
+  room.dims = training.dims;
+  room.dims_per_subspace = training.dims_per_subspace != 0 ? training.dims_per_subspace
+                                                           : auto_dims_per_subspace(training.dims);
+  room.subspaces = (training.dims + room.dims_per_subspace - 1) / room.dims_per_subspace;
+  float* floats = static_cast<float*>(
+      MemoryContextAllocHuge(CurrentMemoryContext, stored_floats(room) * sizeof(float)));
+
+  ModelShape shape = {};
+  RecallModel recall = {};
+  AVQ_CORE({
+    const TrainedModel trained =
+        trains ? train(training, sample, sampled, bridge::interrupt_pending) : untrained(training);
+    shape = trained.shape;
+    recall = trained.recall;
+    *seconds = trained.seconds;
+    std::copy(trained.floats.begin(), trained.floats.end(), floats);
+  });
+  Assert(Model::float_count(shape) <= Model::float_count(room));
+  meta->shape = shape;
+  meta->recall = recall;
+  if (mean != nullptr) {
+    memcpy(floats + Model::float_count(shape), mean, sizeof(float) * shape.dims);
+  }
+  return floats;
+}
+
+}  // namespace avq

@@ -1,0 +1,30 @@
+#pragma once
+// What CREATE INDEX and VACUUM's re-listing share: how many lists, how large a sample, and the
+// model made of it.
+#include "index/column.h"
+#include "index/options.h"
+#include "storage/format.h"
+
+namespace avq {
+
+// Below this many sampled rows nothing is trained: one list, data-independent codebooks.
+inline constexpr Size kLeastTrainingRows = 256;
+
+struct TrainingPlan {
+  uint32 lists;
+  Size sample_rows;  // wanted; all that fit into the memory
+  Size bytes;        // that the least sample needs
+};
+
+// Lists and sample for a table of about `rows` rows within `budget` bytes. False if the least
+// sample worth having does not fit.
+bool plan_training(const IndexOptions& options, const Column& column, double rows, Size budget,
+                   TrainingPlan* plan);
+
+// Trains on the sample (sampled x dims; under l2 differences from `mean`), or takes the
+// data-independent model where it is too small. Sets shape and recall of `meta`; returns the
+// model's floats as they are stored, in the current memory context.
+float* make_model_floats(TrainingOptions training, const float* sample, Size sampled,
+                         const float* mean, MetaPage* meta, PhaseSeconds* seconds);
+
+}  // namespace avq
