@@ -11,7 +11,8 @@ CREATE INDEX item_cosine ON item USING avq (v vector_cosine_ops) WITH (lists = 8
 SELECT metric, dims, lists, rows, rows_without_code, dead,
     longest_list BETWEEN 125 AND 1000 AS longest, trained, built_rows, subspaces,
     dims_per_subspace, rerank, bytes_per_copy, rotated, row_scale, anisotropy >= 1 AS anisotropy,
-    soar_lambda, error_scale > 0 AS error_scale, format_version, seed,
+    soar_lambda, error_scale > 0 AS error_scale, calibrated_on,
+    calibration_queries BETWEEN 20 AND 1000 AS calibration_queries, format_version, seed,
     kernel <> '' AS kernel
   FROM avq_index_info('item_cosine') \gx
 -- pages add up

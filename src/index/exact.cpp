@@ -193,7 +193,7 @@ UserQueries read_queries(ArrayType* array, const CachedIndex* cached, uint32 lea
   }
   if (queries.count < least) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("%u usable queries, at least %u are needed", queries.count, least),
+                    errmsg("too few usable queries: %u, at least %u needed", queries.count, least),
                     errdetail("Zero vectors and extreme lengths do not count."),
                     errhint("Give queries of your application, some hundred if there are.")));
   }
