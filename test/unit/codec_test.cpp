@@ -480,8 +480,12 @@ TEST(Spill, LeavesRowsNearTheirCentroidInOneList) {
     model.shape.spill_square = sorted[500];
     spill_lists(model, index.prepared.data(), 700, index.lists.data(), some.data(), scratch.data());
     for (size_t i = 0; i < 700; ++i) {
-      if (squares[i] > sorted[501]) EXPECT_EQ(some[i], every[i]) << i;
-      if (squares[i] < sorted[499]) EXPECT_EQ(some[i], index.lists[i]) << i;
+      if (squares[i] > sorted[501]) {
+        EXPECT_EQ(some[i], every[i]) << i;
+      }
+      if (squares[i] < sorted[499]) {
+        EXPECT_EQ(some[i], index.lists[i]) << i;
+      }
     }
   }
 }
