@@ -67,14 +67,16 @@ SQL
   return;
 }
 
-my %functions = (set => 'functions', queries => 'callers', options => '');
-my %words = (set => 'words', queries => 'mixtures', options => '');
+# With or without second codes (SOAR): left alone, each build's own sample decides.
+my $no_second_codes = 'WITH (soar_lambda = 0)';
+my %functions = (set => 'functions', queries => 'callers', options => $no_second_codes);
+my %words = (set => 'words', queries => 'mixtures', options => $no_second_codes);
 # By inner product three quarters of the functions lie in one list: what a scan costs hangs on whether
 # it opens that one, and differs twofold between fresh builds that differ in their seed.
 grown_like_fresh(%functions, operator => '<#>', class => 'vector_ip_ops', start => 1500, uneven => 1);
 grown_like_fresh(%words, operator => '<#>', class => 'vector_ip_ops', start => 0);
 grown_like_fresh(%functions, operator => '<=>', class => 'vector_cosine_ops', start => 1500,
-  options => 'WITH (rerank = int8)');
+  options => 'WITH (rerank = int8, soar_lambda = 0)');
 grown_like_fresh(%words, operator => '<->', class => 'vector_l2_ops', start => 1000);
 grown_like_fresh(%words, operator => '<=>', class => 'vector_cosine_ops', start => 1000,
   options => "WITH (rerank = 'float', soar_lambda = 1)");
