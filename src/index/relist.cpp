@@ -207,7 +207,7 @@ void relist_index(Relist* relist, double rows, const TrainingPlan& plan) {
 
 }  // namespace
 
-void maintain_generations(IndexVacuumInfo* info, double removed) {
+void maintain_generations(IndexVacuumInfo* info) {
   IndexFile file = open_file(info->index, info->strategy);
   MetaPage meta;
   read_meta(file, &meta);
@@ -225,10 +225,7 @@ void maintain_generations(IndexVacuumInfo* info, double removed) {
   relist->record = static_cast<char*>(palloc(Max(relist->old_geometry.copies.bytes, 1u)));
   const double rows = count_coded_rows(file, meta);
   TrainingPlan plan;
-  // After a great deletion the next VACUUM will do: new rows take the room of the dead ones first,
-  // and for two generations there is none yet.
-  const bool shrunk = removed > rows / 2;
-  if (!shrunk && outgrown(relist, rows, &plan)) relist_index(relist, rows, plan);
+  if (outgrown(relist, rows, &plan)) relist_index(relist, rows, plan);
   MemoryContextSwitchTo(caller);
   MemoryContextDelete(context);
 }

@@ -99,7 +99,7 @@ struct Relist {
 
 // Frees what earlier generations left, where no scan can need it, and re-lists the index if it has
 // outgrown its model. For VACUUM's cleanup.
-void maintain_generations(IndexVacuumInfo* info, double removed);
+void maintain_generations(IndexVacuumInfo* info);
 
 // --- relist_walk.cpp ----------------------------------------------------------------------------
 

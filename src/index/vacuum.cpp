@@ -171,7 +171,7 @@ IndexBulkDeleteResult* avq_vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDelete
   if (info->analyze_only) return stats;
   // No row was dead: the counts have still changed, and only a look tells them.
   if (stats == nullptr) stats = visit_index(info, nullptr, nullptr, nullptr);
-  maintain_generations(info, stats->tuples_removed);
+  maintain_generations(info);
   stats->num_pages = RelationGetNumberOfBlocks(info->index);
   return stats;
 }
