@@ -76,7 +76,7 @@ static bool same_open(const ListEntry& a, const ListEntry& b) {
 }
 
 void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEntry& entry,
-               const BlockLayout& layout) {
+               const BlockLayout& layout, bool move_open) {
   // An eighth of what the list has, so that a long list stays in few pieces and a short one small.
   const uint32 least = (layout.bytes + kPayload - 1) / kPayload;
   uint32 pages = Max(least, Min(entry.pages / 8, 32u));
@@ -95,8 +95,10 @@ void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEnt
   page_info(edit.page(current.tail, PageKind::codes))->next = fresh;
   ListEntry* changed = reinterpret_cast<ListEntry*>(payload(edit.main_page()) + place.offset);
   changed->tail = fresh;
-  changed->open = fresh;
-  changed->open_block = 0;
+  if (move_open) {
+    changed->open = fresh;
+    changed->open_block = 0;
+  }
   changed->pages += pages;
   edit.finish();
 }

@@ -127,10 +127,10 @@ bool claim_slot(IndexFile& file, uint32 list, const ListEntry& entry, const Bloc
                 bool want_owned, SlotClaim* claim);
 
 // Appends an extent to a list if its entry still is what `entry` says; another backend may have
-// grown it, or VACUUM have freed slots, then nothing is done. Locks directory -> last extent's
-// first page -> new pages.
+// grown it, or VACUUM have freed slots, then nothing is done. `move_open`: the open position moves
+// there too. Locks directory -> last extent's first page -> new pages.
 void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEntry& entry,
-               const BlockLayout& layout);
+               const BlockLayout& layout, bool move_open);
 
 // Moves a list's open position forward to where a free slot was found, if it still is where `entry`
 // says: VACUUM may have moved it back to slots that it freed, and these must not be passed over.

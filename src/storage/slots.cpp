@@ -162,7 +162,7 @@ uint32 store_row(IndexFile& file, MetaPage* meta, const ListGeometry& geometry, 
     // While the index is being re-listed, dead slots' copies are in VACUUM's hands.
     const bool want_owned = brings_copy && apart == 0 && meta->relisting == 0;
     if (!claim_slot(file, list, entry, layout, want_owned, &claim)) {
-      grow_list(file, *meta, list, entry, layout);
+      grow_list(file, *meta, list, entry, layout, !row.spilled);
       continue;
     }
     WalEdit edit(file, claim.buffer);
@@ -196,7 +196,11 @@ uint32 store_row(IndexFile& file, MetaPage* meta, const ListGeometry& geometry, 
 
     const BlockNumber hint_page =
         entry.open + static_cast<BlockNumber>(uint64{entry.open_block} * layout.bytes / kPayload);
-    if (page != hint_page) advance_open(file, *meta, list, entry, claim.extent, claim.block);
+    // A second code passes over dead slots that own a copy: they stay in reach of rows that bring
+    // one.
+    if (!row.spilled && page != hint_page) {
+      advance_open(file, *meta, list, entry, claim.extent, claim.block);
+    }
     return address;
   }
 }
