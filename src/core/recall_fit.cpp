@@ -22,7 +22,6 @@ struct Outcome {
   float score;         // true
   float estimates[2];  // by its code in either list
   float widths[2];     // of the error bound for z = 1
-  float needed;        // z at which the bound reaches the score of the last answer
 };
 
 // A row on its way through both of its lists.
@@ -98,6 +97,8 @@ std::vector<Outcome> score_answers(const Model& model, const Answers& answers,
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
     return outcomes[a].row < outcomes[b].row || (outcomes[a].row == outcomes[b].row && a < b);
   });
+  std::vector<double> norms(answers.count);
+  for (size_t q = 0; q < answers.count; ++q) norms[q] = exact_norm(&queries[q * padded], padded);
   RowCoder coder(model);
   for (size_t first = 0; first < order.size();) {
     check_stop(stop);
@@ -111,7 +112,7 @@ std::vector<Outcome> score_answers(const Model& model, const Answers& answers,
       for (size_t i = first; i < end; ++i) {
         Outcome& outcome = outcomes[order[i]];
         const float* query = &queries[outcome.query * padded];
-        coder.estimate(query, exact_norm(query, padded), &outcome.estimates[which],
+        coder.estimate(query, norms[outcome.query], &outcome.estimates[which],
                        &outcome.widths[which]);
         if (which == 0) outcome.score = static_cast<float>(coder.true_score(query));
         outcome.lists[which] = coder.lists[which];

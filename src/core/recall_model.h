@@ -89,7 +89,7 @@ inline uint64_t rescore_budget(double target_recall, uint64_t row) noexcept {
   return static_cast<uint64_t>(factor * (1000 + 30.0 * static_cast<double>(row)));
 }
 
-// Rules for a model without enough queries to fit anything: half the lists for 0.95.
+// For a model with too few queries to fit anything: all lists, and the usual widths.
 RecallModel rule_of_thumb(uint32_t lists, double rows) noexcept;
 
 }  // namespace avq
