@@ -8,6 +8,7 @@
 // list.
 #include "core/bfloat16.h"
 #include "index/am.h"
+#include "index/check_owners.h"
 #include "index/column.h"
 #include "index/owner_rights.h"
 #include "storage/slots.h"
@@ -38,8 +39,8 @@ struct Check {
   BlockNumber blocks;  // when the walk began
   MetaPage meta;
   ListGeometry geometry;
-  uint8* page_seen;    // per block: in some list, chain or run
-  uint8* copy_owned;   // a bit per copy address
+  uint8* page_seen;  // per block: in some list, chain or run
+  CopyOwners owners;
   bloom_filter* rows;  // TID and kind of every live row, or null
   char* carry;
 };
@@ -138,12 +139,10 @@ struct SlotSeen {
 };
 
 // A copy belongs to one slot, live or dead.
-void own_copy(Check* check, BlockNumber near, uint32 copy) {
-  if (!in_walk(check, copy_place(check->geometry.copies, copy).run)) return;
-  uint8* owners = &check->copy_owned[copy / 8];
-  const uint8 bit = static_cast<uint8>(1u << copy % 8);
-  if ((*owners & bit) != 0) damaged(check, near, "a copy that two slots own");
-  *owners |= bit;
+void own_copy(Check* check, uint32 copy) {
+  if (in_walk(check, copy_place(check->geometry.copies, copy).run)) {
+    note_owner(&check->owners, copy);
+  }
 }
 
 void check_slot(Check* check, BlockNumber near, uint32 list, const SlotSeen& slot) {
@@ -174,7 +173,7 @@ void check_slot(Check* check, BlockNumber near, uint32 list, const SlotSeen& slo
           damaged(check, near, "a copy address that was never given out");
         }
         if (slot.owns) {
-          own_copy(check, near, slot.copy);
+          own_copy(check, slot.copy);
           CopyHeader header;
           read_extent_bytes(check->file, place.run, PageKind::copies,
                             uint64{place.record} * copies.bytes, sizeof(header),
@@ -205,7 +204,7 @@ void check_block(Check* check, uint32 list, BlockNumber extent, uint64 start,
   const BlockNumber near = extent + static_cast<BlockNumber>(start / kPayload);
   if ((header.spilled & ~header.used) != 0) damaged(check, near, "a spilled slot that is not live");
   for (uint32 dead = header.owns & ~header.used; dead != 0; dead &= dead - 1) {
-    own_copy(check, near, block.copy(__builtin_ctz(dead)));
+    own_copy(check, block.copy(__builtin_ctz(dead)));
   }
   for (uint32 used = header.used; used != 0; used &= used - 1) {
     const int slot = __builtin_ctz(used);
@@ -331,9 +330,7 @@ Datum avq_check(PG_FUNCTION_ARGS) {
   check.geometry = list_geometry(check.meta);
   check.page_seen = static_cast<uint8*>(MemoryContextAllocExtended(
       CurrentMemoryContext, Max(check.blocks, 1u), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-  const Size addresses = (Size{check.blocks} << check.geometry.copies.index_bits) / 8 + 1;
-  check.copy_owned = static_cast<uint8*>(MemoryContextAllocExtended(
-      CurrentMemoryContext, addresses, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+  init_owners(&check.owners, check.geometry.copies, check.blocks);
   check.carry =
       static_cast<char*>(palloc(Max(check.geometry.coded.codes, check.geometry.special.codes)));
   if (heapallindexed) {
@@ -346,6 +343,7 @@ Datum avq_check(PG_FUNCTION_ARGS) {
   check_model(&check);
   check_heads(&check);
   for (uint32 list = 0; list < total_lists(check.meta); list++) check_list(&check, list);
+  judge_suspects(&check.owners, check.file, check.meta, check.geometry, check.carry);
   if (heapallindexed) {
     check_heap(&check, snapshot);
     UnregisterSnapshot(snapshot);

@@ -25,26 +25,13 @@ void pause(const Relist* relist) {
   }
 }
 
-// Calls visit(extent, block, const BlockView&) for the blocks of an old list from a place on, with
-// no lock held: header and addresses are there, codes are not. The bits of `used` are read no later
-// than what they vouch for.
+// Calls visit(extent, block, const BlockView&) for the blocks of an old list from a place on. The
+// bits of `used` are read no later than what they vouch for.
 template <class Visit>
-void walk_blocks(Relist* relist, uint32 list, BlockNumber extent, uint32 block, Visit&& visit) {
-  const BlockLayout& layout = layout_of(relist->old_geometry, relist->old_meta, list);
-  while (extent != InvalidBlockNumber) {
-    Buffer first = read_page(relist->old_file, extent, PageKind::codes, BUFFER_LOCK_SHARE);
-    const PageInfo info = *check_list_page(relist->old_file, first, list, 0);
-    UnlockReleaseBuffer(first);
-    const uint32 blocks = extent_blocks(info.extent_pages, layout);
-    for (; block < blocks; block++) {
-      pause(relist);
-      read_extent_bytes(relist->old_file, extent, PageKind::codes, uint64{block} * layout.bytes,
-                        layout.codes, relist->carry);
-      visit(extent, block, BlockView{relist->carry, &layout});
-    }
-    extent = info.next;
-    block = 0;
-  }
+void walk_old_list(Relist* relist, uint32 list, BlockNumber extent, uint32 block, Visit&& visit) {
+  walk_blocks(
+      relist->old_file, list, layout_of(relist->old_geometry, relist->old_meta, list), extent,
+      block, relist->carry, [relist] { pause(relist); }, visit);
 }
 
 void read_comparable(Relist* relist, uint32 copy, float* out) {
@@ -189,19 +176,19 @@ void pass_list(Relist* relist, uint32 list, bool first_pass) {
   // follow.
   bool at_open = before.extent == entry.open;
   bool beyond_open = at_open && before.block >= entry.open_block;
-  walk_blocks(relist, list, before.extent, before.block,
-              [&](BlockNumber extent, uint32 block, const BlockView& view) {
-                beyond_open |= extent == entry.open ? block >= entry.open_block : at_open;
-                at_open |= extent == entry.open;
-                const uint32 seen_before =
-                    number < before.blocks ? relist->seen_before.bits[before.first + number] : 0;
-                number++;
-                if (beyond_open) {
-                  remember_used(relist, view.header()->used);
-                  after.blocks++;
-                }
-                pass_block(relist, list, seen_before, first_pass, view);
-              });
+  walk_old_list(relist, list, before.extent, before.block,
+                [&](BlockNumber extent, uint32 block, const BlockView& view) {
+                  beyond_open |= extent == entry.open ? block >= entry.open_block : at_open;
+                  at_open |= extent == entry.open;
+                  const uint32 seen_before =
+                      number < before.blocks ? relist->seen_before.bits[before.first + number] : 0;
+                  number++;
+                  if (beyond_open) {
+                    remember_used(relist, view.header()->used);
+                    after.blocks++;
+                  }
+                  pass_block(relist, list, seen_before, first_pass, view);
+                });
   if (!at_open) {
     report_damage(relist->index, entry_place(relist->old_meta, list).block,
                   "a list's entry that does not fit its chain");
@@ -222,7 +209,7 @@ float* sample_copies(Relist* relist, Size wanted, Size* sampled) {
   for (uint32 list = 0; list < relist->old_meta.shape.lists; list++) {
     ListEntry entry;
     read_entry(relist->old_file, relist->old_meta, list, &entry);
-    walk_blocks(relist, list, entry.head, 0, [&](BlockNumber, uint32, const BlockView& block) {
+    walk_old_list(relist, list, entry.head, 0, [&](BlockNumber, uint32, const BlockView& block) {
       const BlockHeader* header = block.header();
       for (uint32 rows = header->used & ~header->spilled; rows != 0; rows &= rows - 1) {
         met++;

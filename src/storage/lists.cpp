@@ -26,14 +26,15 @@ const PageInfo* check_list_page(IndexFile& file, Buffer buffer, uint32 list, uin
 }
 
 // The slot to take in a block, or -1.
-static int free_slot(const BlockHeader& header, bool want_owned) {
+static int free_slot(const BlockHeader& header, FreeSlots which) {
   uint32 free = ~header.used;
-  if (!want_owned) free &= ~header.owns;
+  if (which == FreeSlots::without_copy) free &= ~header.owns;
+  if (which == FreeSlots::with_copy) free &= header.owns;
   return free == 0 ? -1 : __builtin_ctz(free);
 }
 
 bool claim_slot(IndexFile& file, uint32 list, const ListEntry& entry, const BlockLayout& layout,
-                bool want_owned, SlotClaim* claim) {
+                FreeSlots which, SlotClaim* claim) {
   BlockNumber extent = entry.open;
   uint32 block = entry.open_block;
   while (extent != InvalidBlockNumber) {
@@ -54,7 +55,7 @@ bool claim_slot(IndexFile& file, uint32 list, const ListEntry& entry, const Bloc
         if (start / kPayload != page) break;
         const BlockHeader* header =
             reinterpret_cast<BlockHeader*>(payload(BufferGetPage(buffer)) + start % kPayload);
-        const int slot = free_slot(*header, want_owned);
+        const int slot = free_slot(*header, which);
         if (slot < 0) continue;
         *claim = {buffer, extent, start, block, static_cast<uint32>(slot), 0};
         if ((header->owns >> slot & 1) != 0) {

@@ -110,6 +110,28 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
   return pages_read;
 }
 
+// Calls visit(extent, block, const BlockView&) for the list's blocks from a place on, with no lock
+// held: the header and the columns are there, codes are not. `carry` has room for them; pause() is
+// called before each block.
+template <class Pause, class Visit>
+void walk_blocks(IndexFile& file, uint32 list, const BlockLayout& layout, BlockNumber extent,
+                 uint32 block, char* carry, Pause&& pause, Visit&& visit) {
+  while (extent != InvalidBlockNumber) {
+    Buffer first = read_page(file, extent, PageKind::codes, BUFFER_LOCK_SHARE);
+    const PageInfo info = *check_list_page(file, first, list, 0);
+    UnlockReleaseBuffer(first);
+    const uint32 blocks = extent_blocks(info.extent_pages, layout);
+    for (; block < blocks; block++) {
+      pause();
+      read_extent_bytes(file, extent, PageKind::codes, uint64{block} * layout.bytes, layout.codes,
+                        carry);
+      visit(extent, block, BlockView{carry, &layout});
+    }
+    extent = info.next;
+    block = 0;
+  }
+}
+
 // A slot that an insert has claimed: its block's header page is exclusively locked.
 struct SlotClaim {
   Buffer buffer;       // page of the block's header
@@ -120,11 +142,13 @@ struct SlotClaim {
   uint32 owned_copy;  // the copy address that the dead slot owns, or 0
 };
 
-// Finds a free slot from the entry's open position on. `want_owned`: for a row that brings a copy
-// (dead slots that own a copy record are as good as new ones); otherwise slots that own one are
-// passed over. Returns false, with nothing locked, when the list is full.
+// Which dead slots will do: some own a copy record.
+enum class FreeSlots { any, without_copy, with_copy };
+
+// Finds a free slot from the entry's open position on. Returns false, with nothing locked, when
+// there is none.
 bool claim_slot(IndexFile& file, uint32 list, const ListEntry& entry, const BlockLayout& layout,
-                bool want_owned, SlotClaim* claim);
+                FreeSlots which, SlotClaim* claim);
 
 // Appends an extent to a list if its entry still is what `entry` says; another backend may have
 // grown it, or VACUUM have freed slots, then nothing is done. `move_open`: the open position moves

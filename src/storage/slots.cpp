@@ -1,6 +1,7 @@
 #include "storage/slots.h"
 
 #include "core/codec.h"
+#include "storage/spare_copies.h"
 
 namespace avq {
 
@@ -106,43 +107,44 @@ uint32 pages_of_block(const SlotClaim& claim, const BlockLayout& layout) {
                              1);
 }
 
-// Reserves and writes a copy as a change of its own: for rows too large to be one WAL record. A
-// crash before its slot is published loses the record's space.
-uint32 store_copy_apart(IndexFile& file, MetaPage* meta, const CopyLayout& layout, int tail,
-                        const char* record) {
+// Reserves a record for a row too large for one WAL record: a change of its own.
+uint32 reserve_copy_apart(IndexFile& file, MetaPage* meta, const ListGeometry& geometry, int tail) {
   for (;;) {
     const BlockNumber run = meta->copy_tails[tail];
     if (run != 0) {
-      Buffer buffer = read_page(file, run, PageKind::copies, BUFFER_LOCK_EXCLUSIVE);
-      const uint32 taken = page_info(BufferGetPage(buffer))->owner;
-      if (taken < layout.run_records) {
-        const uint32 address = static_cast<uint32>(copy_address(layout, run, taken));
-        // Count first, bytes after: nobody reads a record that no slot points to.
-        WalEdit count(file, buffer);
-        page_info(count.main_page())->owner = taken + 1;
-        count.finish();
-        uint64 start = uint64{taken} * layout.bytes;
-        const BlockNumber first = run + static_cast<BlockNumber>(start / kPayload);
-        WalEdit edit(file, read_page(file, first, PageKind::copies, BUFFER_LOCK_EXCLUSIVE));
-        // The main page's part goes last; write_copy asks only for the other pages.
-        uint32 left = layout.bytes;
-        const uint32 head = Min(left, static_cast<uint32>(kPayload - start % kPayload));
-        const char* from = record + head;
-        left -= head;
-        for (BlockNumber block = first + 1; left > 0; block++) {
-          const uint32 take = Min(left, static_cast<uint32>(kPayload));
-          memcpy(payload(edit.page(block, PageKind::copies)), from, take);
-          from += take;
-          left -= take;
-        }
-        memcpy(payload(edit.main_page()) + start % kPayload, record, head);
+      WalEdit edit(file, read_page(file, run, PageKind::copies, BUFFER_LOCK_EXCLUSIVE));
+      PageInfo* info = page_info(edit.main_page());
+      if (info->owner < geometry.copies.run_records) {
+        const uint32 record = info->owner++;
         edit.finish();
-        return address;
+        return static_cast<uint32>(copy_address(geometry.copies, run, record));
       }
-      UnlockReleaseBuffer(buffer);
+      edit.abandon();
     }
-    renew_copy_tail(file, layout, tail, meta);
+    const uint32 spare = take_spare_copy(file, *meta, geometry.coded);
+    if (spare != 0) return spare;
+    renew_copy_tail(file, geometry.copies, tail, meta);
   }
+}
+
+// Writes a reserved record, which no slot points to yet, as a change of its own.
+void write_copy_apart(IndexFile& file, const CopyLayout& layout, uint32 address,
+                      const char* record) {
+  const CopyPlace place = copy_place(layout, address);
+  const uint64 start = uint64{place.record} * layout.bytes;
+  const BlockNumber first = place.run + static_cast<BlockNumber>(start / kPayload);
+  WalEdit edit(file, read_page(file, first, PageKind::copies, BUFFER_LOCK_EXCLUSIVE));
+  const uint32 head = Min(layout.bytes, static_cast<uint32>(kPayload - start % kPayload));
+  uint32 left = layout.bytes - head;
+  const char* from = record + head;
+  for (BlockNumber block = first + 1; left > 0; block++) {
+    const uint32 take = Min(left, static_cast<uint32>(kPayload));
+    memcpy(payload(edit.page(block, PageKind::copies)), from, take);
+    from += take;
+    left -= take;
+  }
+  memcpy(payload(edit.main_page()) + start % kPayload, record, head);
+  edit.finish();
 }
 
 }  // namespace
@@ -152,7 +154,8 @@ uint32 store_row(IndexFile& file, MetaPage* meta, const ListGeometry& geometry, 
   const BlockLayout& layout = layout_of(geometry, *meta, list);
   const bool brings_copy = row.copy_record != nullptr;
   const int tail = copy_tail_choice();
-  uint32 apart = 0;  // address of a copy that is stored already
+  uint32 reserved = 0;  // a copy record that is this row's; lost if we do not come to the end
+  bool written = false;
 
   for (;;) {
     CHECK_FOR_INTERRUPTS();
@@ -160,22 +163,26 @@ uint32 store_row(IndexFile& file, MetaPage* meta, const ListGeometry& geometry, 
     read_entry(file, *meta, list, &entry);
     SlotClaim claim;
     // While the index is being re-listed, dead slots' copies are in VACUUM's hands.
-    const bool want_owned = brings_copy && apart == 0 && meta->relisting == 0;
-    if (!claim_slot(file, list, entry, layout, want_owned, &claim)) {
+    const FreeSlots which = brings_copy && reserved == 0 && meta->relisting == 0
+                                ? FreeSlots::any
+                                : FreeSlots::without_copy;
+    if (!claim_slot(file, list, entry, layout, which, &claim)) {
       grow_list(file, *meta, list, entry, layout, !row.spilled);
       continue;
     }
     WalEdit edit(file, claim.buffer);
     uint32 address = row.borrowed_copy;
-    if (apart != 0) {
-      address = apart;
+    if (reserved != 0) {
+      address = reserved;
     } else if (brings_copy && claim.owned_copy != 0) {
       address = claim.owned_copy;
     } else if (brings_copy) {
       const uint32 pages = pages_of_block(claim, layout);
       if (pages > 3 || geometry.copies.run_pages > 1) {
         edit.abandon();
-        apart = store_copy_apart(file, meta, geometry.copies, tail, row.copy_record);
+        reserved = reserve_copy_apart(file, meta, geometry, tail);
+        write_copy_apart(file, geometry.copies, reserved, row.copy_record);
+        written = true;
         continue;
       }
       // Code pages are locked before copy pages, always.
@@ -184,12 +191,13 @@ uint32 store_row(IndexFile& file, MetaPage* meta, const ListGeometry& geometry, 
       const BlockNumber run = meta->copy_tails[tail];
       if (run == 0 || !reserve_copy(edit, geometry.copies, run, &address)) {
         edit.abandon();
-        renew_copy_tail(file, geometry.copies, tail, meta);
+        reserved = take_spare_copy(file, *meta, geometry.coded);
+        if (reserved == 0) renew_copy_tail(file, geometry.copies, tail, meta);
         continue;
       }
     }
     write_slot(edit, claim, layout, row, address, nullptr);
-    if (brings_copy && apart == 0) write_copy(edit, geometry.copies, address, row.copy_record);
+    if (brings_copy && !written) write_copy(edit, geometry.copies, address, row.copy_record);
     write_slot(edit, claim, layout, row, address, edit.main_page());
     const BlockNumber page = BufferGetBlockNumber(claim.buffer);
     edit.finish();

@@ -71,4 +71,25 @@ diag(sprintf('after replacing 60,000 of 110,000 rows: %.1f MB, built %.1f MB',
 cmp_ok($churned, '<=', 1.2 * $built, 'slots are reused');
 check_indexes($node, 'churned');
 
+# Rows that are unlike those which left take their copies' space all the same: it goes to whatever
+# list has need of it.
+my $dimensions = $node->safe_psql('postgres', 'SELECT vector_dims(embedding) FROM functions LIMIT 1');
+$node->safe_psql('postgres', <<SQL);
+CREATE TABLE opposite AS
+SELECT id, array_fill(-1::real, ARRAY[$dimensions])::vector * embedding AS embedding
+FROM functions WHERE id <= 10000;
+CREATE TABLE sides AS SELECT id, embedding FROM functions WHERE id <= 10000
+UNION ALL SELECT 10000 + id, embedding FROM opposite WHERE id <= 1000;
+ALTER TABLE sides ALTER COLUMN embedding TYPE vector($dimensions);
+CREATE INDEX sides_ip ON sides USING avq (embedding vector_ip_ops);
+DELETE FROM sides WHERE id <= 10000;
+SQL
+$node->safe_psql('postgres', 'VACUUM sides');
+my $copy_pages = "SELECT copy_pages FROM avq_index_info('sides_ip')";
+my $before = $node->safe_psql('postgres', $copy_pages);
+$node->safe_psql('postgres',
+  'INSERT INTO sides SELECT 10000 + id, embedding FROM opposite WHERE id > 1000');
+is($node->safe_psql('postgres', $copy_pages), $before, 'no page of copies is added');
+check_indexes($node, 'unlike rows');
+
 done_testing();

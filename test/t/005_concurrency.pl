@@ -1,5 +1,5 @@
-# Eight clients insert, update, delete, search and VACUUM at the same time for 20 seconds: no
-# errors, no row lost from a scan, none returned twice.
+# Eight clients insert, update, delete, search, VACUUM and check the index at the same time for 20
+# seconds: no errors, no row lost from a scan, none returned twice, no damage seen where is none.
 use strict;
 use warnings FATAL => 'all';
 
@@ -56,6 +56,7 @@ SELECT 1 / (count(*) = count(DISTINCT id)
 COMMIT;
 SQL
     'vacuum@1' => "VACUUM words;\n",
+    'check@1' => "SELECT avq_check('words_cosine', true);\n",
   });
 
 my ($heap, $scan) = split /\n/, $node->safe_psql('postgres', <<'SQL');

@@ -60,6 +60,14 @@ for my $name (qw(model directory codes)) {
     overwrite($_[0], PAGE * block_of($_[0], $name) + GENERATION, chr(2));
   };
 }
+# Two slots of the first block that own a copy, by its header and its column of copy addresses.
+$damage{copies_shared} = sub {
+  my $block = PAGE * block_of($_[0], 'codes') + PAYLOAD;
+  my $owns = unpack('L', substr(${ $_[0] }, $block + 4, 4));
+  my ($one, $other) = grep { $owns >> $_ & 1 } 0 .. 31;
+  my $column = $block + 16 + 32 * (2 + 6);
+  overwrite($_[0], $column + 4 * $other, substr(${ $_[0] }, $column + 4 * $one, 4));
+};
 $damage{model_values} = sub {
   overwrite($_[0], PAGE * block_of($_[0], 'model') + 2000, "\x55" x 64);
 };
