@@ -20,9 +20,9 @@ struct TrainingOptions {
                                    // gives the sample's best rows the least error, else 4
   float anisotropic_threshold = 0;  // T relative to unit norm; 0 = unset; overrides eta
   bool row_scale = true;
-  int rotate = -1;        // 0 off, 1 on, -1 auto (when dimensions are unequal in variance)
-  int joint = -1;         // codebooks by the paper's joint update: 0 off, 1 on, -1 auto
-                          // (when row_scale is off); needs an anisotropy above 1
+  int rotate = -1;         // 0 off, 1 on, -1 auto (when dimensions are unequal in variance)
+  int joint = -1;          // codebooks by the paper's joint update: 0 off, 1 on, -1 auto
+                           // (when row_scale is off); needs an anisotropy above 1
   float soar_lambda = -1;  // < 0: 1, for the rows that profit, if the sample shows that it pays
   uint64_t seed = 0;
 };
