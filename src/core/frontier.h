@@ -50,6 +50,50 @@ struct WorseBound {
   }
 };
 
+// Coded rows by falling bound. A scan of few rows takes a fraction of them: only the best eighth or
+// so is a heap, the others lie behind it as they come, until it is used up. All zero: empty.
+struct Pending {
+  CodedRow* rows;  // [0, front) a heap, each before all of [front, count)
+  uint32_t count, front;
+
+  // After rows were added or removed by the caller: any of them may be the best now.
+  void disturb() noexcept {
+    front = 0;
+    if (count > 0) advance();
+  }
+  const CodedRow& best() const noexcept { return rows[0]; }
+  CodedRow pop() noexcept {
+    std::pop_heap(rows, rows + front, WorseBound{});
+    const CodedRow row = rows[--front];
+    rows[front] = rows[--count];
+    if (front == 0 && count > 0) advance();
+    return row;
+  }
+
+ private:
+  // Parts the rows at one that is fourth of 32 in a sample. One pass without branches.
+  void advance() noexcept {
+    constexpr uint32_t kSample = 32, kRank = 3, kFew = 64;
+    front = count;
+    if (count > kFew) {
+      CodedRow sample[kSample];
+      for (uint32_t i = 0; i < kSample; i++) sample[i] = rows[uint64_t{i} * count / kSample];
+      std::nth_element(
+          sample, sample + kRank, sample + kSample,
+          [](const CodedRow& a, const CodedRow& b) { return before(place_of(a), place_of(b)); });
+      const Place end = just_after(sample[kRank]);
+      front = 0;
+      for (uint32_t i = 0; i < count; i++) {
+        const CodedRow row = rows[i];
+        rows[i] = rows[front];
+        rows[front] = row;
+        front += before(place_of(row), end);
+      }
+    }
+    std::make_heap(rows, rows + front, WorseBound{});
+  }
+};
+
 // A row that has been rescored: its distance lies in [key, high].
 struct ReadyRow {
   double key;

@@ -8,6 +8,7 @@ namespace avq {
 namespace {
 
 constexpr uint32 kFirstKeep = 512;
+constexpr double kFewRows = 256;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // The least distance of a row whose score, by its code's bound, is at most `score`.
@@ -103,13 +104,13 @@ void compute_floor(Search* search) {
 // Keeps the better half of the pending rows; the others are collected again when needed.
 void evict(Search* search) {
   const uint32 keep = search->most_pending / 2;
-  if (search->pending_count <= keep) return;
-  CodedRow* rows = search->pending;
+  if (search->pending.count <= keep) return;
+  CodedRow* rows = search->pending.rows;
   std::nth_element(
-      rows, rows + keep - 1, rows + search->pending_count,
+      rows, rows + keep - 1, rows + search->pending.count,
       [](const CodedRow& a, const CodedRow& b) { return before(place_of(a), place_of(b)); });
   const Place worst = just_after(rows[keep - 1]);
-  search->pending_count = keep;
+  search->pending.count = keep;
   for (uint32 i = 0; i < search->opened; i++) {
     OpenList* open = &search->open[i];
     // What has left the heap already lies before `popped` and must not come again.
@@ -138,14 +139,14 @@ void collect(Search* search, uint32 first, uint32 end) {
     // A list that had been collected deeper than this pass looks stays where it was.
     if (!open->done && before(open->floor, collector.worst())) open->floor = collector.worst();
   }
-  search->pending = static_cast<CodedRow*>(
-      grow(search, search->pending, search->pending_count, &search->pending_room,
-           search->pending_count + collector.count(), sizeof(CodedRow)));
-  memcpy(search->pending + search->pending_count, collector.rows(),
-         sizeof(CodedRow) * collector.count());
-  search->pending_count += collector.count();
-  if (search->pending_count > search->most_pending) evict(search);
-  std::make_heap(search->pending, search->pending + search->pending_count, WorseBound{});
+  Pending* pending = &search->pending;
+  pending->rows =
+      static_cast<CodedRow*>(grow(search, pending->rows, pending->count, &search->pending_room,
+                                  pending->count + collector.count(), sizeof(CodedRow)));
+  memcpy(pending->rows + pending->count, collector.rows(), sizeof(CodedRow) * collector.count());
+  pending->count += collector.count();
+  if (pending->count > search->most_pending) evict(search);
+  pending->disturb();
   compute_floor(search);
 }
 
@@ -206,11 +207,16 @@ void collect_uncodable(Search* search) {
   }
 }
 
-uint32 probes_wanted(const Search* search) {
+uint32 probes_wanted(Search* search) {
   if (settings.probes > 0) return static_cast<uint32>(settings.probes);
-  const CachedIndex* cached = search->cached;
-  return probes_for(cached->meta.recall, search->target_recall, cached->model.shape.lists,
-                    cached->coded_rows, search->emitted + 1);
+  const uint64 row = search->emitted + 1;
+  if (search->probes_for_row != row) {
+    const CachedIndex* cached = search->cached;
+    search->probes = probes_for(cached->meta.recall, search->target_recall,
+                                cached->model.shape.lists, cached->coded_rows, row);
+    search->probes_for_row = row;
+  }
+  return search->probes;
 }
 
 // Inner products order rows alike for a query of any length: brings one whose squares would leave
@@ -247,9 +253,11 @@ void begin_query(Search* search, const Vector* query) {
   prepare(shape, comparable, prepared);
   route(model, prepared, search->list_scores, search->routes);
   // A fixed rerank depth ranks candidates by their estimates, without optimism.
-  const float width = settings.rerank_depth > 0
-                          ? 0
-                          : bound_width(search->cached->meta.recall, search->target_recall);
+  const RecallModel& recall = search->cached->meta.recall;
+  // Nothing was learnt from a few rows, and to rescore them all costs little.
+  const bool few = recall.source == FittedOn::nothing && search->cached->coded_rows <= kFewRows;
+  const float width =
+      settings.rerank_depth > 0 ? 0 : bound_width(recall, few ? 1 : search->target_recall);
   search->bound_width = width;
   search->tables = build_tables(model, prepared, width, search->lut);
   for (uint32 i = 0; i < shape.lists; i++) search->order[i] = i;
@@ -288,8 +296,7 @@ static ReadyRow pop_ready(Search* search) {
 }
 
 static CodedRow pop_pending(Search* search) {
-  std::pop_heap(search->pending, search->pending + search->pending_count, WorseBound{});
-  const CodedRow row = search->pending[--search->pending_count];
+  const CodedRow row = search->pending.pop();
   search->open[row.list()].popped = just_after(row);
   return row;
 }
@@ -337,8 +344,9 @@ bool next_row(Search* search, ItemPointer tid) {
       continue;
     }
     const bool fixed_depth = settings.rerank_depth > 0;
-    const double nearest_pending =
-        search->pending_count > 0 ? distance_bound(search, search->pending[0].score) : kInfinity;
+    const double nearest_pending = search->pending.count > 0
+                                       ? distance_bound(search, search->pending.best().score)
+                                       : kInfinity;
     const double pending_key = Min(search->floor_key, nearest_pending);
 
     const bool enough = rescored_enough(search);
@@ -365,7 +373,7 @@ bool next_row(Search* search, ItemPointer tid) {
       unpack_tid(row.tid, tid);
       return true;
     }
-    if (search->pending_count > 0 && nearest_pending <= search->floor_key) {
+    if (search->pending.count > 0 && nearest_pending <= search->floor_key) {
       rescore(search, pop_pending(search));
     } else if (search->floor_key < kInfinity) {
       refill(search);

@@ -52,9 +52,11 @@ struct Search {
   uint32 most_lists;  // that may be opened
   OpenList* open;
   uint32 opened, open_room;
+  uint32 probes;          // lists to have opened
+  uint64 probes_for_row;  // before this one (from 1) leaves
 
-  CodedRow* pending;  // a heap
-  uint32 pending_count, pending_room;
+  Pending pending;
+  uint32 pending_room;
   ReadyRow* ready;  // a heap
   uint32 ready_count, ready_room;
   CodedRow* room;  // of the collector: 2 * keep

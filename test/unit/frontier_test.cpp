@@ -41,14 +41,36 @@ TEST(Frontier, PlacesAreInOneTotalOrder) {
 }
 
 TEST(Frontier, PendingRowsLeaveBestFirst) {
-  std::vector<CodedRow> heap = random_rows(200, 20, 3);
-  std::make_heap(heap.begin(), heap.end(), WorseBound{});
+  for (uint32_t count : {0u, 1u, 2u, 63u, 64u, 65u, 200u, 5000u}) {
+    std::vector<CodedRow> rows = random_rows(count, 20, 3), expected = rows;
+    const auto order = [](const CodedRow& a, const CodedRow& b) {
+      return before(place_of(a), place_of(b));
+    };
+    std::sort(expected.begin(), expected.end(), order);
+    Pending pending = {rows.data(), count, 0};
+    pending.disturb();
+    for (const CodedRow& row : expected) {
+      ASSERT_EQ(pending.best().place, row.place) << count;
+      EXPECT_EQ(pending.pop().place, row.place) << count;
+    }
+    EXPECT_EQ(pending.count, 0u);
+  }
+}
+
+TEST(Frontier, RowsThatComeLaterAreAmongThePending) {
+  std::vector<CodedRow> rows = random_rows(300, 50, 5);
+  Pending pending = {rows.data(), 200, 0};
+  pending.disturb();
+  for (int i = 0; i < 20; ++i) pending.pop();
+  std::copy(rows.begin() + 200, rows.end(), rows.begin() + pending.count);
+  pending.count += 100;
+  pending.disturb();
   Place last = kFirstPlace;
-  while (!heap.empty()) {
-    EXPECT_TRUE(before(last, place_of(heap.front())));
-    last = place_of(heap.front());
-    std::pop_heap(heap.begin(), heap.end(), WorseBound{});
-    heap.pop_back();
+  for (uint32_t left = 280; left > 0; --left) {
+    ASSERT_EQ(pending.count, left);
+    const CodedRow row = pending.pop();
+    EXPECT_TRUE(before(last, place_of(row)));
+    last = place_of(row);
   }
 }
 
