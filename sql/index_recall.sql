@@ -129,7 +129,7 @@ SELECT avq_calibrate('item_ip', '{}');
 SELECT avq_calibrate('item_ip', queries(1, 30) || NULL::vector);
 SELECT avq_calibrate('item_ip', queries(1, 30) || '[1,2]'::vector);
 SELECT avq_calibrate('item_pkey', queries(1, 30));
-SELECT avq_calibrate(NULL, queries(1, 30)) IS NULL AS nothing;
+SELECT avq_calibrate(NULL, queries(1, 30));
 SELECT avq_recall('item_ip', '{}');
 SELECT avq_recall('item_ip', ARRAY[NULL]::vector[]);
 SELECT avq_recall('item_ip', queries(1, 2), 0);
@@ -192,6 +192,21 @@ RESET ROLE;
 SELECT queries FROM avq_calibrate('item_spy', queries(1, 30));
 SELECT queries, recall > 0.8 AS recall FROM avq_recall('item_spy', queries(1, 30));
 SELECT current_user = session_user AS self_again;
+
+-- of a few rows all are rescored, whatever the target: nothing could be learnt from them
+CREATE TABLE few AS SELECT i AS id, ARRAY(SELECT sin(i * j)::real FROM generate_series(1, 600) j)::vector(600) AS v
+FROM generate_series(1, 40) i;
+ALTER TABLE few ALTER v TYPE vector(600);
+CREATE INDEX few_ip ON few USING avq (v);
+SET avq.target_recall = 0.5;
+SELECT queries, recall, rows_reranked FROM avq_recall('few_ip', (SELECT array_agg(v) FROM few));
+RESET avq.target_recall;
+
+-- no queries at all, as a mistaken WHERE selects them
+SELECT avq_calibrate('item_ip', (SELECT array_agg(v) FROM item WHERE id < 0));
+SELECT avq_recall('item_ip', (SELECT array_agg(v) FROM item WHERE id < 0));
+SELECT avq_recall(NULL, queries(1, 30));
+SELECT avq_recall('item_ip', queries(1, 30), NULL);
 
 DROP SCHEMA index_recall CASCADE;
 DROP ROLE regress_avq_owner;

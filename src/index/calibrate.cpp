@@ -76,6 +76,7 @@ RecallModel fit(const Model& model, const UserQueries& queries, const ExactAnswe
 }  // namespace
 
 Datum avq_calibrate(PG_FUNCTION_ARGS) {
+  refuse_nulls(fcinfo);
   const Oid oid = PG_GETARG_OID(0);
   ArrayType* array = PG_GETARG_ARRAYTYPE_P(1);
   PreventCommandDuringRecovery("avq_calibrate()");

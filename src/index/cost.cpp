@@ -77,7 +77,7 @@ void avq_cost_estimate(PlannerInfo* root, IndexPath* path, double loop_count, Co
   const double all_codes = facts.rows * per_code + facts.code_pages * seq_page_cost;
   // A rescored row is a page of copies, often one of its list's, so near another one's.
   const double per_row = kRescoreCost * cpu_operator_cost + 0.25 * random_page_cost;
-  const double rescored_first = Min(30.0, facts.rows);
+  const double rescored_first = target >= 1 ? facts.rows : Min(30.0, facts.rows);
 
   *startup_cost = route + share * all_codes + rescored_first * per_row;
   *total_cost = *startup_cost + (1 - share) * all_codes + facts.rows * per_row;

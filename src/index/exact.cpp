@@ -147,6 +147,17 @@ Oid table_of_index(Oid index) {
   return table;
 }
 
+void refuse_nulls(FunctionCallInfo fcinfo) {
+  for (int i = 0; i < PG_NARGS(); i++) {
+    if (!PG_ARGISNULL(i)) continue;
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                    errmsg("%s must not be NULL", i == 0   ? "index"
+                                                  : i == 1 ? "queries"
+                                                           : "k"),
+                    i == 1 ? errhint("array_agg() over no rows is NULL.") : 0));
+  }
+}
+
 void refuse_row_security(Oid table) {
   if (check_enable_rls(table, InvalidOid, true) != RLS_ENABLED) return;
   ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -23,7 +23,10 @@ Relation avq::open_avq_index(Oid oid, LOCKMODE lock) {
   if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_indam == nullptr ||
       index->rd_indam->ambuild != avq_build) {
     ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                    errmsg("\"%s\" is not an avq index", RelationGetRelationName(index))));
+                    errmsg("\"%s\" is not an avq index", RelationGetRelationName(index)),
+                    index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX
+                        ? errhint("Name the index of a partition.")
+                        : 0));
   }
   if (RELATION_IS_OTHER_TEMP(index)) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -167,6 +167,7 @@ Datum totals_row(FunctionCallInfo fcinfo, Totals* totals, uint32 queries) {
 }  // namespace
 
 Datum avq_recall(PG_FUNCTION_ARGS) {
+  refuse_nulls(fcinfo);
   const Oid oid = PG_GETARG_OID(0);
   ArrayType* array = PG_GETARG_ARRAYTYPE_P(1);
   const int32 k = PG_GETARG_INT32(2);

@@ -70,7 +70,7 @@ bool outgrown(const Relist* relist, double rows, TrainingPlan* plan) {
   if (relist->old_geometry.copies.bytes == 0) return false;  // rerank = heap: nothing to train on
   if (rows <= kMostUnlistedRows) return false;
   const bool trained = meta.shape.trained != 0;
-  if (trained && rows <= kGrowth * static_cast<double>(meta.built_rows)) return false;
+  if (trained && rows < kGrowth * static_cast<double>(meta.built_rows)) return false;
   const Column column = {meta.shape.metric, meta.shape.dims};
   if (!plan_training(relist->options, column, rows, relist->budget, plan)) {
     ereport(LOG, (errmsg("index \"%s\" has outgrown its lists, but training new ones needs %zu MB",

@@ -64,14 +64,14 @@ COMMENT ON FUNCTION avq_check(regclass, boolean) IS
 
 CREATE FUNCTION avq_calibrate(index regclass, queries vector[],
     OUT queries int, OUT rows bigint, OUT target_recall real, OUT probes int, OUT error_bound real)
-  RETURNS record LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'avq_calibrate';
+  RETURNS record LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'avq_calibrate';
 COMMENT ON FUNCTION avq_calibrate(regclass, vector[]) IS
   'fits the work of an index''s scans, for a target recall, to queries of the user';
 
 CREATE FUNCTION avq_recall(index regclass, queries vector[], k int DEFAULT 10,
     OUT queries int, OUT recall real, OUT mean_ms real, OUT p50_ms real, OUT p99_ms real,
     OUT lists_probed real, OUT blocks_scored real, OUT rows_reranked real)
-  RETURNS record LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED
+  RETURNS record LANGUAGE C VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'avq_recall';
 COMMENT ON FUNCTION avq_recall(regclass, vector[], int) IS
   'recall, latency and work of an index''s scans for the k best rows, with the session''s settings';
