@@ -84,10 +84,8 @@ struct Pending {
       const Place end = just_after(sample[kRank]);
       front = 0;
       for (uint32_t i = 0; i < count; i++) {
-        const CodedRow row = rows[i];
-        rows[i] = rows[front];
-        rows[front] = row;
-        front += before(place_of(row), end);
+        std::swap(rows[i], rows[front]);
+        front += before(place_of(rows[front]), end);
       }
     }
     std::make_heap(rows, rows + front, WorseBound{});

@@ -2,6 +2,7 @@
 #include "index/build.h"
 
 #include "index/am.h"
+#include "storage/spare_copies.h"
 
 namespace avq {
 
@@ -132,6 +133,7 @@ IndexBuildResult* avq_build(Relation heap, Relation index, IndexInfo* info) {
   if (RelationGetNumberOfBlocks(index) != 0) {
     elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
   }
+  forget_spare_copies();
   MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "avq build", ALLOCSET_DEFAULT_SIZES);
   MemoryContext caller = MemoryContextSwitchTo(context);

@@ -138,11 +138,26 @@ struct SlotSeen {
   bool owns, spilled;
 };
 
-// A copy belongs to one slot, live or dead.
-void own_copy(Check* check, uint32 copy) {
-  if (in_walk(check, copy_place(check->geometry.copies, copy).run)) {
-    note_owner(&check->owners, copy);
+// Errors if no copy can be at the address; false if it is newer than the walk.
+bool check_address(Check* check, BlockNumber near, uint32 copy) {
+  const CopyLayout& copies = check->geometry.copies;
+  const CopyPlace place = copy_place(copies, copy);
+  if (copy == 0 || place.run == 0 || place.record >= copies.run_records) {
+    damaged(check, near, "an impossible copy address");
   }
+  // Rows inserted meanwhile may have copies behind the blocks that were counted at first.
+  if (place.run >= check->blocks &&
+      place.run + copies.run_pages > RelationGetNumberOfBlocks(check->file.relation)) {
+    damaged(check, near, "a copy address beyond the end of the index");
+  }
+  if (!in_walk(check, place.run + copies.run_pages - 1)) return false;
+  Buffer buffer = read_page(check->file, place.run, PageKind::copies, BUFFER_LOCK_SHARE);
+  const PageInfo info = *page_info(BufferGetPage(buffer));
+  UnlockReleaseBuffer(buffer);
+  if (info.extent_index != 0 || place.record >= info.owner) {
+    damaged(check, near, "a copy address that was never given out");
+  }
+  return true;
 }
 
 void check_slot(Check* check, BlockNumber near, uint32 list, const SlotSeen& slot) {
@@ -155,32 +170,17 @@ void check_slot(Check* check, BlockNumber near, uint32 list, const SlotSeen& slo
     }
     const CopyLayout& copies = check->geometry.copies;
     if (copies.bytes > 0) {
-      const CopyPlace place = copy_place(copies, slot.copy);
-      if (slot.copy == 0 || place.run == 0 || place.record >= copies.run_records) {
-        damaged(check, near, "a row with an impossible copy address");
-      }
+      const bool in_file = check_address(check, near, slot.copy);
       if (slot.owns == slot.spilled) damaged(check, near, "a row that does not own its copy");
-      // Rows inserted meanwhile may have copies behind the blocks that were counted at first.
-      if (place.run >= check->blocks &&
-          place.run + copies.run_pages > RelationGetNumberOfBlocks(check->file.relation)) {
-        damaged(check, near, "a copy address beyond the end of the index");
-      }
-      if (in_walk(check, place.run + copies.run_pages - 1)) {
-        Buffer buffer = read_page(check->file, place.run, PageKind::copies, BUFFER_LOCK_SHARE);
-        const PageInfo info = *page_info(BufferGetPage(buffer));
-        UnlockReleaseBuffer(buffer);
-        if (info.extent_index != 0 || place.record >= info.owner) {
-          damaged(check, near, "a copy address that was never given out");
-        }
-        if (slot.owns) {
-          own_copy(check, slot.copy);
-          CopyHeader header;
-          read_extent_bytes(check->file, place.run, PageKind::copies,
-                            uint64{place.record} * copies.bytes, sizeof(header),
-                            reinterpret_cast<char*>(&header));
-          if (!std::isfinite(header.scale) || !std::isfinite(header.error) || header.error < 0) {
-            damaged(check, place.run, "a copy with an impossible header");
-          }
+      if (slot.owns && in_file) {
+        note_owner(&check->owners, slot.copy);
+        const CopyPlace place = copy_place(copies, slot.copy);
+        CopyHeader header;
+        read_extent_bytes(check->file, place.run, PageKind::copies,
+                          uint64{place.record} * copies.bytes, sizeof(header),
+                          reinterpret_cast<char*>(&header));
+        if (!std::isfinite(header.scale) || !std::isfinite(header.error) || header.error < 0) {
+          damaged(check, place.run, "a copy with an impossible header");
         }
       }
     }
@@ -204,7 +204,8 @@ void check_block(Check* check, uint32 list, BlockNumber extent, uint64 start,
   const BlockNumber near = extent + static_cast<BlockNumber>(start / kPayload);
   if ((header.spilled & ~header.used) != 0) damaged(check, near, "a spilled slot that is not live");
   for (uint32 dead = header.owns & ~header.used; dead != 0; dead &= dead - 1) {
-    own_copy(check, block.copy(__builtin_ctz(dead)));
+    const uint32 copy = block.copy(__builtin_ctz(dead));
+    if (check_address(check, near, copy)) note_owner(&check->owners, copy);
   }
   for (uint32 used = header.used; used != 0; used &= used - 1) {
     const int slot = __builtin_ctz(used);

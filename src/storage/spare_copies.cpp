@@ -32,7 +32,8 @@ void note_none_left(IndexFile& file, const MetaPage& meta, uint32 list, const Li
   const EntryPlace place = entry_place(meta, list);
   WalEdit edit(file, read_page(file, place.block, PageKind::directory, BUFFER_LOCK_EXCLUSIVE));
   ListEntry* stored = reinterpret_cast<ListEntry*>(payload(edit.main_page()) + place.offset);
-  if (stored->dead != entry.dead || stored->live != entry.live) {
+  if (stored->dead != entry.dead || stored->live != entry.live || stored->open != entry.open ||
+      stored->open_block != entry.open_block) {
     edit.abandon();
     return;
   }
@@ -40,39 +41,74 @@ void note_none_left(IndexFile& file, const MetaPage& meta, uint32 list, const Li
   edit.finish();
 }
 
+// Where this backend took the last one: slots before it in its list have none, unless VACUUM has
+// freed some since. Blocks do not move within a generation of a file.
+struct Position {
+  Oid index;
+  uint32 file_number, generation;
+  uint32 list;
+  BlockNumber extent;
+  uint32 block;
+};
+Position last = {};
+
+bool is_of(const Position& position, const IndexFile& file, uint32 list) {
+  return position.index == RelationGetRelid(file.relation) &&
+         position.file_number == relation_file_number(file.relation) &&
+         position.generation == file.generation && position.list == list;
+}
+
+uint32 take_from_list(IndexFile& file, uint32 list, const ListEntry& entry,
+                      const BlockLayout& layout) {
+  SlotClaim claim;
+  bool found = false;
+  if (is_of(last, file, list)) {
+    ListEntry from_last = entry;
+    from_last.open = last.extent;
+    from_last.open_block = last.block;
+    found = claim_slot(file, list, from_last, layout, FreeSlots::with_copy, &claim);
+  }
+  if (!found) found = claim_slot(file, list, entry, layout, FreeSlots::with_copy, &claim);
+  if (!found) return 0;
+  WalEdit edit(file, claim.buffer);
+  BlockHeader* header =
+      reinterpret_cast<BlockHeader*>(payload(edit.main_page()) + claim.start % kPayload);
+  header->owns &= ~(1u << claim.slot);
+  edit.finish();
+  last = {RelationGetRelid(file.relation),
+          relation_file_number(file.relation),
+          file.generation,
+          list,
+          claim.extent,
+          claim.block};
+  return claim.owned_copy;
+}
+
+// From lists `begin` to `end` - 1.
 uint32 take_from(IndexFile& file, const MetaPage& meta, const BlockLayout& layout, uint32 begin,
-                 uint32 end, uint32* list) {
+                 uint32 end) {
   for (;;) {
     ListEntry entry;
-    *list = list_with_dead(file, meta, begin, end, &entry);
-    if (*list == end) return 0;
-    SlotClaim claim;
-    if (claim_slot(file, *list, entry, layout, FreeSlots::with_copy, &claim)) {
-      WalEdit edit(file, claim.buffer);
-      BlockHeader* header =
-          reinterpret_cast<BlockHeader*>(payload(edit.main_page()) + claim.start % kPayload);
-      header->owns &= ~(1u << claim.slot);
-      edit.finish();
-      return claim.owned_copy;
-    }
-    note_none_left(file, meta, *list, entry);
-    begin = *list;
+    begin = list_with_dead(file, meta, begin, end, &entry);
+    if (begin == end) return 0;
+    const uint32 address = take_from_list(file, begin, entry, layout);
+    if (address != 0) return address;
+    note_none_left(file, meta, begin, entry);
   }
 }
 
 }  // namespace
 
+void forget_spare_copies() { last = {}; }
+
 uint32 take_spare_copy(IndexFile& file, const MetaPage& meta, const BlockLayout& layout) {
   if (meta.relisting != 0) return 0;
-  // Where this backend found one last, or somewhere: so that backends do not queue.
-  static uint32 hint = 0;
-  if (hint == 0) hint = static_cast<uint32>(MyProcPid) * 2654435761u;
-  const uint32 start = hint % meta.shape.lists;
-  uint32 list;
-  uint32 address = take_from(file, meta, layout, start, meta.shape.lists, &list);
-  if (address == 0) address = take_from(file, meta, layout, 0, start, &list);
-  if (address != 0) hint = list;
-  return address;
+  // Each backend begins elsewhere, so that they do not queue.
+  const uint32 start = is_of(last, file, last.list)
+                           ? last.list
+                           : static_cast<uint32>(MyProcPid) * 2654435761u % meta.shape.lists;
+  const uint32 address = take_from(file, meta, layout, start, meta.shape.lists);
+  return address != 0 ? address : take_from(file, meta, layout, 0, start);
 }
 
 }  // namespace avq

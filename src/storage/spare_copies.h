@@ -11,4 +11,8 @@ namespace avq {
 // Call with the generation lock, and without content locks.
 uint32 take_spare_copy(IndexFile& file, const MetaPage& meta, const BlockLayout& layout);
 
+// An index is built, maybe in the very file of a former one (TRUNCATE of a table that is new in its
+// transaction): where copies were found before says nothing now.
+void forget_spare_copies();
+
 }  // namespace avq
