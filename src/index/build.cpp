@@ -1,7 +1,7 @@
 // ambuild and ambuildempty.
 #include "index/build.h"
 
-#include "index/am.h"
+#include "core/team.h"
 
 namespace avq {
 
@@ -25,15 +25,22 @@ float* center_sample(Build* build) {
   return mean;
 }
 
+constexpr int64 kTrainingSteps = 1000;  // of what its progress is shown in
+
+void report_training(double share) noexcept {
+  report_rows(static_cast<int64>(share * kTrainingSteps));
+}
+
 // Trains on the sample, or takes the data-independent model where there is too little to train on.
-void make_model(Build* build, uint32 lists) {
+void make_model(Build* build, Team* team) {
   TrainingOptions training =
-      training_options(build->options, build->column.metric, build->column.dims, lists);
+      training_options(build->options, build->column.metric, build->column.dims, build->lists);
   float* mean = training.metric == Metric::l2 ? center_sample(build) : nullptr;
   MetaPage* meta = &build->meta;
   memset(meta, 0, sizeof(*meta));
   PhaseSeconds seconds = {};
-  float* floats = make_model_floats(training, build->sample, build->sampled, mean, meta, &seconds);
+  float* floats = make_model_floats(training, build->sample, build->sampled, mean, team,
+                                    report_training, meta, &seconds);
   build->times.lists = seconds.lists;
   build->times.codebooks = seconds.codebooks;
   build->times.calibration = seconds.calibration;
@@ -53,7 +60,6 @@ int64 spilled_rows(const Build* build) {
 // Encodes and sorts all rows: build->rows is ready to be read.
 void sort_rows(Build* build, instr_time* clock) {
   enter_phase(kPhaseEncoding, static_cast<int64>(build->estimated_rows));
-  begin_parallel(build);
   const int sort_kb = sort_budget_kb(build, 1);
   const int rows_kb = build->spilling ? sort_kb * 3 / 4 : sort_kb;
   if (build->parallel != nullptr) {
@@ -140,14 +146,21 @@ IndexBuildResult* avq_build(Relation heap, Relation index, IndexInfo* info) {
 
   Build build;
   start_build(&build, heap, index, info);
-  uint32 lists;
   enter_phase(kPhaseSampling, 0);
-  draw_sample(&build, &lists);
+  plan_sample(&build);
+  begin_parallel(&build);
+  Team* team = training_team(&build);
+  build.sample = team != nullptr
+                     ? team->sample()
+                     : static_cast<float*>(MemoryContextAllocHuge(
+                           context, build.sample_room * build.column.dims * sizeof(float)));
+  draw_sample(&build);
   build.times.sampling = lap(&clock);
 
-  enter_phase(kPhaseTraining, 0);
-  make_model(&build, lists);
-  pfree(build.sample);
+  enter_phase(kPhaseTraining, kTrainingSteps);
+  make_model(&build, team);
+  if (team == nullptr) pfree(build.sample);
+  end_training(&build);
   lap(&clock);
 
   sort_rows(&build, &clock);
@@ -184,7 +197,8 @@ void avq_build_empty(Relation index) {
   MemoryContext caller = MemoryContextSwitchTo(context);
   Build build;
   start_build(&build, nullptr, index, nullptr);
-  make_model(&build, 1);
+  build.lists = 1;
+  make_model(&build, nullptr);
   write_index(&build, INIT_FORKNUM);
   MemoryContextSwitchTo(caller);
   MemoryContextDelete(context);

@@ -142,6 +142,31 @@ SQL
 is(workers_of('TRUNCATE fresh; REINDEX INDEX fresh_ip'), 0, 'an empty table');
 check_indexes($node, 'all kinds');
 
+# --- progress ------------------------------------------------------------------------------------
+
+# Each phase but the shortest shows rows done (of training: thousandths), never more than in all.
+for my $workers (0, 2) {
+  my (%most, $beyond);
+  my $build =
+    background($node, "SET max_parallel_maintenance_workers = $workers; REINDEX INDEX words_l2");
+  for (1 .. 2000) {
+    my $row = $node->safe_psql('postgres',
+      'SELECT phase, tuples_done, tuples_total FROM pg_stat_progress_create_index');
+    last if $row eq '' && %most;
+    next if $row eq '';
+    my ($phase, $done, $total) = split /\|/, $row;
+    $most{$phase} = $done if $done > ($most{$phase} // 0);
+    # The number of rows is an estimate until they have been encoded.
+    $beyond = $row if $done > $total * ($phase =~ /encoding/ ? 1.2 : 1);
+  }
+  finish($build);
+  cmp_ok($most{'building index: training lists and codebooks'} // 0,
+    '>', 100, "$workers workers: progress of training");
+  cmp_ok($most{'building index: assigning and encoding rows'} // 0,
+    '>', 1000, "$workers workers: progress of encoding");
+  is($beyond, undef, "$workers workers: never more than all");
+}
+
 # --- errors and cancellation ----------------------------------------------------------------------
 
 $node->safe_psql('postgres', <<'SQL');
