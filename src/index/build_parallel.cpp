@@ -303,6 +303,8 @@ void encode_together(Build* build) {
   // A worker that could not start at all would be waited for in vain.
   WaitForParallelWorkersToAttach(parallel->context);
   wait_for_participants(build, parallel);
+  // The merge takes the memory that was theirs.
+  WaitForParallelWorkersToFinish(parallel->context);
 }
 
 Tuplesortstate* begin_merge(Build* build, int memory_kb) {
@@ -316,7 +318,6 @@ Tuplesortstate* begin_merge(Build* build, int memory_kb) {
 int end_parallel(Build* build) {
   ParallelBuild* parallel = build->parallel;
   if (parallel == nullptr) return 0;
-  WaitForParallelWorkersToFinish(parallel->context);
   for (int i = 0; i < parallel->context->nworkers_launched; i++) {
     InstrAccumParallelQuery(&parallel->buffer_usage[i], &parallel->wal_usage[i]);
   }
