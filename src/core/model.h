@@ -23,14 +23,14 @@ struct ModelShape {
   uint32_t subspaces;          // M = ceil(dims / dims_per_subspace)
   uint32_t dims_per_subspace;  // D
   Metric metric;
-  uint8_t rotated;    // 1: rows and queries are rotated before coding
-  uint8_t row_scale;  // 1: codes of r/|r| with a scale per row; 0: codes of r, scale 1
-  uint8_t trained;    // 0: data-independent codebooks, one list with centroid 0
-  float eta;          // anisotropy of code assignment, h_par / h_perp; 1 = plain
-  float eta_scale;    // anisotropy of the per-row scale
-  float route_sigma;  // routing score = <q,c> (- |c|^2/2 for l2) + route_sigma * sigma_list * |q|
-  float error_scale;  // kappa: rms over candidates of (true score - estimate) * sqrt(dims) / (s *
-                      // |q|)
+  uint8_t rotated;     // 1: rows and queries are rotated before coding
+  uint8_t row_scale;   // 1: codes of r/|r| with a scale per row; 0: codes of r, scale 1
+  uint8_t trained;     // 0: data-independent codebooks, one list with centroid 0
+  float eta;           // anisotropy of code assignment, h_par / h_perp; 1 = plain
+  float eta_scale;     // anisotropy of the per-row scale
+  float route_sigma;   // routing score = <q,c> (- |c|^2/2 for l2) + route_sigma * sigma_list * |q|
+  float error_scale;   // kappa: rms over candidates of (true score - estimate) * sqrt(dims) / (s *
+                       // |q|)
   float soar_lambda;   // 0 = every row is in one list
   float spill_square;  // rows whose squared residual is less are in one list all the same
   float unused;
