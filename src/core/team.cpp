@@ -41,6 +41,7 @@ Team* Team::create(void* memory, size_t rows, size_t dims, size_t centres) noexc
   team->centres_ = place(centres * dims * sizeof(float));
   team->bias_ = place(centres * sizeof(float));
   team->finished_.store(0);
+  team->failed_.store(false);
   team->next_.store(kNoRow);
   return team;
 }
@@ -107,6 +108,8 @@ void Team::assign_some(const Sample& sample, const uint32_t* rows, size_t count,
   next_.store(task, std::memory_order_release);
   for (uint64_t counted = 0; counted < count;) {
     check_stop(sample.stop);
+    if (failed_.load())
+      throw Error(ErrorCode::canceled, "a process that helped to train has failed");
     if (help(scratch) == Help::nothing_to_do) std::this_thread::yield();
     const uint64_t done = finished_.load(std::memory_order_acquire);
     sample.count_work(static_cast<double>(done - counted) * row_work);

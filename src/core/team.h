@@ -6,8 +6,9 @@
 // Invariants: everything lies in the one piece of memory that `create` was given, at offsets, so
 // that each process may see it at another address. A claimed batch is always finished, for nothing
 // in it can fail: the leader waits for no more than a batch. Results do not depend on who computes.
-// Errors: assign throws Error(canceled), with batches of others perhaps still under way; the
-// memory must outlive them. The rest is noexcept and does not allocate.
+// Errors: assign throws Error(canceled), when the sample's stop flag or a helper that has failed
+// says so, with batches of others perhaps still under way; the memory must outlive them. It may
+// throw std::bad_alloc. The rest is noexcept and does not allocate.
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -46,6 +47,9 @@ class Team {
   Help help(float* scratch) noexcept;
   size_t scratch_floats() const noexcept { return most_batch() * dims_; }
 
+  // Somebody who helped has failed: the leader's next poll of its stop flag ends the training.
+  void fail() noexcept { failed_.store(true); }
+
  private:
   // next_ has the number of the task in its upper half and the next unclaimed row in its lower one.
   static constexpr uint64_t kNoRow = 0xffffffff;  // no row of this task is to be had
@@ -65,6 +69,7 @@ class Team {
 
   std::atomic<uint64_t> next_;
   std::atomic<uint64_t> finished_;  // rows of the current task
+  std::atomic<bool> failed_;
   // The current task. They change only while no row can be claimed and all claimed ones are done.
   std::atomic<uint32_t> count_, centres_count_, batch_;
   std::atomic<bool> listed_;  // rows_ says which; else 0 .. count - 1

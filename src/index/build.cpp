@@ -110,8 +110,10 @@ void use_model(Build* build, float* floats) {
 }
 
 int sort_budget_kb(const Build* build, int participants) {
-  const Size used =
-      stored_floats(build->meta.shape) * sizeof(float) + participants * encoder_bytes(build);
+  // A worker's caches of the catalogue, and what malloc keeps of the runs that it has written.
+  constexpr Size kWorkerBytes = Size{4} << 20;
+  const Size used = stored_floats(build->meta.shape) * sizeof(float) +
+                    participants * encoder_bytes(build) + (participants - 1) * kWorkerBytes;
   const int64 left = maintenance_work_mem - static_cast<int64>(used / 1024);
   return static_cast<int>(Max(int64{256}, left / participants));
 }

@@ -65,7 +65,7 @@ void use_model(Build* build, float* floats);
 void place_model(Build* build, float* floats);
 
 // What maintenance_work_mem leaves to each participant's sort beside the model, of which there is
-// one, and the batches of rows that each of them encodes.
+// one, the batches of rows that each of them encodes, and what a worker takes by being there.
 int sort_budget_kb(const Build* build, int participants);
 
 // Phase, rows to do and rows done of pg_stat_progress_create_index.

@@ -130,8 +130,8 @@ void take_part(Build* build, SharedBuild* shared, ParallelTableScanDesc scan, Sh
   tuplesort_end(rows);
 }
 
-// Where /dev/shm is small, as it often is in a container, the sample stays out of it: running out
-// would be an error, training alone is only slower.
+// Where /dev/shm is small, as it often is in a container, running out of it would be an error, and
+// going on with less help is only slower.
 bool segment_fits(Size bytes) {
   struct statvfs shm;
   if (dynamic_shared_memory_type != DSM_IMPL_POSIX || statvfs("/dev/shm", &shm) != 0) return true;
@@ -256,6 +256,11 @@ void begin_parallel(Build* build) {
   add_chunk(context, sizeof(BufferUsage) * workers);
   add_chunk(context, sizeof(WalUsage) * workers);
   if (debug_query_string != nullptr) add_chunk(context, strlen(debug_query_string) + 1);
+  constexpr Size kServersOwn = Size{1} << 20;  // settings, snapshots, the workers' messages
+  if (!segment_fits(shm_toc_estimate(&context->estimator) + kServersOwn)) {
+    leave(parallel);
+    return;
+  }
   InitializeParallelDSM(context);
   if (context->seg == nullptr) {  // no segment to be had: the server's limit is reached
     leave(parallel);
@@ -329,12 +334,18 @@ int end_parallel(Build* build) {
 
 namespace {
 
+// The worker ends in the middle of the training. What it has to say has been sent before.
+void desert_team(dsm_segment*, Datum team) {
+  reinterpret_cast<Team*>(DatumGetPointer(team))->fail();
+}
+
 void help_to_train(dsm_handle handle) {
   constexpr long kNap = 1;  // millisecond: the leader has work every few, until there is no more
   // No segment by that handle: training is over.
   dsm_segment* segment = handle == 0 ? nullptr : dsm_attach(handle);
   if (segment == nullptr) return;
   Team* team = static_cast<Team*>(dsm_segment_address(segment));
+  on_dsm_detach(segment, desert_team, PointerGetDatum(team));
   float* scratch = static_cast<float*>(palloc(sizeof(float) * team->scratch_floats()));
   for (;;) {
     CHECK_FOR_INTERRUPTS();
@@ -345,6 +356,7 @@ void help_to_train(dsm_handle handle) {
     ResetLatch(MyLatch);
   }
   pfree(scratch);
+  cancel_on_dsm_detach(segment, desert_team, PointerGetDatum(team));
   dsm_detach(segment);
 }
 

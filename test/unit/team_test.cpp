@@ -130,5 +130,20 @@ TEST(Team, StopsWhenAsked) {
                Error);
 }
 
+TEST(Team, EndsWhenAHelperFails) {
+  const auto rows = clustered_rows(4000, 16, 30, 0.5f, 0.3f, 3);
+  TrainingOptions options;
+  options.dims = 16;
+  options.lists = 40;
+  Crew crew(rows, 16, 40, 2);
+  crew.team->fail();
+  try {
+    train(options, crew.team->sample(), 4000, nullptr, crew.team);
+    FAIL() << "trained with a helper that has failed";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::canceled);
+  }
+}
+
 }  // namespace
 }  // namespace avq
