@@ -110,12 +110,14 @@ void use_model(Build* build, float* floats) {
 }
 
 int sort_budget_kb(const Build* build, int participants) {
-  // A worker's caches of the catalogue, and what malloc keeps of the runs that it has written.
-  constexpr Size kWorkerBytes = Size{4} << 20;
+  constexpr Size kWorkerBytes = Size{4} << 20;  // code's and catalogue's, before any row
   const Size used = stored_floats(build->meta.shape) * sizeof(float) +
                     participants * encoder_bytes(build) + (participants - 1) * kWorkerBytes;
   const int64 left = maintenance_work_mem - static_cast<int64>(used / 1024);
-  return static_cast<int>(Max(int64{256}, left / participants));
+  // A worker merges its runs before all are done, in new memory: of the runs' own, malloc has up to
+  // a quarter still.
+  const int64 share = participants > 1 ? left / participants * 4 / 5 : left;
+  return static_cast<int>(Max(int64{256}, share));
 }
 
 void enter_phase(BuildPhase phase, int64 rows) {
