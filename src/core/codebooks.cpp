@@ -12,7 +12,7 @@
 namespace avq {
 namespace {
 
-constexpr size_t kRows = 30000;
+constexpr size_t kRows = 15000;
 constexpr size_t kLeastRows = 256;  // 16 for each codeword
 constexpr size_t kBytes = size_t{64} << 20;
 
@@ -84,6 +84,7 @@ bool train_codebooks(const Model& model, const Sample& sample, const uint32_t* l
     }
     train_codewords(points.data(), residuals.rows, width, mix64(shape.seed + m),
                     codebooks + m * width * kCodewords, sample.stop);
+    sample.count_work(codewords_work(residuals.rows, width));
   }
   if (joint) {
     constexpr int kAlternations = 4;

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "core/assignment.h"
 #include "core/kernels.h"
 #include "core/lanes.h"
 #include "core/model.h"
@@ -17,6 +18,7 @@ namespace {
 // Share of the sample that each iteration looks at: where centres still move far, few rows tell
 // the direction. The sum is what training costs.
 constexpr float kShares[] = {0.1f, 0.1f, 0.15f, 0.2f, 0.25f, 0.3f, 0.4f, 0.5f, 0.7f, 0.7f};
+constexpr int kCodewordIterations = 8;
 constexpr size_t kLeastRowsPerList = 16;  // below that no iteration goes unless the sample does
 
 uint64_t hash_row(const Sample& sample, size_t row) {
@@ -89,8 +91,8 @@ class Lloyd {
         centre_bias(sample_.metric, centres_.data(), count_, sample_.dims);
     nearest_.resize(rows);
     scores_.resize(rows);
-    assign_nearest(sample_, chosen_.empty() ? nullptr : chosen_.data(), rows, centres_.data(),
-                   count_, bias.data(), nearest_.data(), scores_.data());
+    assign_nearest(sample_, chosen_.empty() ? nullptr : chosen_.data(), rows,
+                   {centres_.data(), count_, bias.data()}, nearest_.data(), scores_.data());
     std::fill(sums_.begin(), sums_.end(), 0.0f);
     std::fill(weights_.begin(), weights_.end(), 0.0);
     std::fill(sizes_.begin(), sizes_.end(), 0u);
@@ -176,32 +178,10 @@ class Lloyd {
 
 }  // namespace
 
-void assign_nearest(const Sample& sample, const uint32_t* rows, size_t count, const float* centres,
-                    size_t centres_count, const float* bias, uint32_t* nearest, float* scores) {
-  // About 20 ms at worst between two polls, at 20 GFLOP/s.
-  const size_t batch =
-      std::clamp<size_t>(200'000'000 / std::max<size_t>(1, centres_count * sample.dims), 8, 256);
-  std::vector<float> gathered(rows != nullptr ? batch * sample.dims : 0);
-  for (size_t first = 0; first < count; first += batch) {
-    check_stop(sample.stop);
-    const size_t part = std::min(batch, count - first);
-    const float* data = sample.at(first);
-    if (rows != nullptr) {
-      for (size_t i = 0; i < part; ++i) {
-        std::copy_n(sample.at(rows[first + i]), sample.dims, &gathered[i * sample.dims]);
-      }
-      data = gathered.data();
-    }
-    nearest_centres(data, part, centres, centres_count, sample.dims, bias, nearest + first,
-                    scores + first);
-  }
-}
-
-std::vector<float> centre_bias(Metric metric, const float* centres, size_t count, size_t dims) {
-  std::vector<float> bias(count);
-  if (metric == Metric::cosine) return bias;
-  for (size_t c = 0; c < count; ++c) bias[c] = norm_squared(centres + c * dims, dims) / 2;
-  return bias;
+// Rows of an iteration that wants this share.
+static size_t rows_of_share(float share, size_t rows, size_t lists) noexcept {
+  const size_t least = std::min(rows, lists * kLeastRowsPerList);
+  return std::max(static_cast<size_t>(static_cast<double>(rows) * share), least);
 }
 
 std::vector<float> train_centres(const Sample& sample, uint32_t lists, uint64_t seed) {
@@ -213,12 +193,14 @@ std::vector<float> train_centres(const Sample& sample, uint32_t lists, uint64_t 
     lloyd.iterate(sample.rows);
     return lloyd.take();
   }
-  for (const float share : kShares) {
-    const size_t least = std::min(sample.rows, count * kLeastRowsPerList);
-    const auto wanted = static_cast<size_t>(static_cast<double>(sample.rows) * share);
-    lloyd.iterate(std::max(wanted, least));
-  }
+  for (const float share : kShares) lloyd.iterate(rows_of_share(share, sample.rows, count));
   return lloyd.take();
+}
+
+double centres_work(size_t rows, size_t dims, size_t lists) noexcept {
+  size_t seen = 0;
+  for (const float share : kShares) seen += rows_of_share(share, rows, lists);
+  return static_cast<double>(seen) * static_cast<double>(dims * lists);
 }
 
 namespace {
@@ -264,13 +246,18 @@ uint32_t nearest_codeword(const float* point, const float* codewords, size_t wid
 
 }  // namespace
 
+double codewords_work(size_t count, size_t width) noexcept {
+  // So much slower are they than those of assignments to lists, measured at two dimensions.
+  constexpr double kSlower = 20;
+  return kSlower * kCodewordIterations * static_cast<double>(kCodewords * count * width);
+}
+
 void train_codewords(const float* points, size_t count, size_t width, uint64_t seed,
                      float* codewords, StopFlag stop) {
-  constexpr int kIterations = 10;
   Random random(seed, RandomUse::codebooks);
   first_codewords(points, count, width, random, codewords);
   std::vector<double> sums(width * kCodewords);
-  for (int iteration = 0; iteration < kIterations; ++iteration) {
+  for (int iteration = 0; iteration < kCodewordIterations; ++iteration) {
     check_stop(stop);
     std::fill(sums.begin(), sums.end(), 0.0);
     size_t sizes[kCodewords] = {};

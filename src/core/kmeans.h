@@ -14,16 +14,13 @@
 
 namespace avq {
 
-// The assignment of rows to the centre of the largest <x, c> - bias, in batches short enough to
-// be canceled between. rows null means all rows of the sample, else `count` row numbers.
-void assign_nearest(const Sample& sample, const uint32_t* rows, size_t count, const float* centres,
-                    size_t centres_count, const float* bias, uint32_t* nearest, float* scores);
-
 // At most `lists` centres (lists x dims), fewer when the sample has fewer distinct rows.
 std::vector<float> train_centres(const Sample& sample, uint32_t lists, uint64_t seed);
 
-// |c|^2 / 2 of each centre, or zeros for cosine: the bias of assignment.
-std::vector<float> centre_bias(Metric metric, const float* centres, size_t count, size_t dims);
+// Multiplications that train_centres and train_codewords cost, of assignments to lists or of their
+// like.
+double centres_work(size_t rows, size_t dims, size_t lists) noexcept;
+double codewords_work(size_t count, size_t width) noexcept;
 
 // 16 codewords of points (count x width) into codewords (width x 16, codeword fastest).
 void train_codewords(const float* points, size_t count, size_t width, uint64_t seed,

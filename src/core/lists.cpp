@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/anisotropic.h"
+#include "core/assignment.h"
 #include "core/kernels.h"
 #include "core/kmeans.h"
 
@@ -92,8 +93,9 @@ ListSet settle_panel(const Sample& sample, std::vector<float> centres,
   rows.insert(rows.end(), queries.top.rows.begin(), queries.top.rows.end());
   std::vector<uint32_t> nearest(rows.size());
   std::vector<float> scores(rows.size());
-  assign_nearest(sample, rows.data(), rows.size(), lists.centres.data(), lists.count,
-                 lists.bias.data(), nearest.data(), scores.data());
+  assign_nearest(sample, rows.data(), rows.size(),
+                 {lists.centres.data(), lists.count, lists.bias.data()}, nearest.data(),
+                 scores.data());
   lists.list_of.resize(sample.rows);
   lists.sizes.resize(lists.count);
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -188,8 +190,9 @@ ListSet settle_lists(const Sample& sample, std::vector<float> centres) {
   lists.list_of.resize(sample.rows);
   lists.sizes.resize(lists.count);
   std::vector<float> scores(sample.rows);
-  assign_nearest(sample, nullptr, sample.rows, lists.centres.data(), lists.count, lists.bias.data(),
-                 lists.list_of.data(), scores.data());
+  assign_nearest(sample, nullptr, sample.rows,
+                 {lists.centres.data(), lists.count, lists.bias.data()}, lists.list_of.data(),
+                 scores.data());
   for (const uint32_t list : lists.list_of) ++lists.sizes[list];
   drop_empty(lists, sample.dims);
   measure_sigma(sample, nullptr, sample.rows, lists.list_of.data(), scores.data(), lists);

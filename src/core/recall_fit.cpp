@@ -24,37 +24,54 @@ struct Outcome {
   float widths[2];     // of the error bound for z = 1
 };
 
-// A row on its way through both of its lists.
+// Rows on their way through both of their lists: taken in batches, since assignment is a product
+// of matrices, then looked at one by one.
 class RowCoder {
  public:
   explicit RowCoder(const Model& model)
       : model_(model),
         padded_(model.shape.padded_dims()),
-        prepared_(padded_),
+        batch_(std::clamp<size_t>((size_t{1} << 17) / padded_, 1, 64)),
+        prepared_(batch_ * padded_),
         decoded_(padded_),
         encode_scratch_(encode_scratch_floats(model.shape)),
         spill_scratch_(spill_scratch_floats(model.shape)),
+        first_lists_(batch_),
+        second_lists_(batch_),
         codes_(model.shape.subspaces) {}
 
-  void take(const float* vector) {
-    prepare(model_.shape, vector, prepared_.data());
-    assign_lists(model_, prepared_.data(), 1, &lists[0]);
-    lists[1] = lists[0];
-    if (model_.shape.soar_lambda > 0 && model_.shape.lists > 1) {
-      spill_lists(model_, prepared_.data(), 1, &lists[0], &lists[1], spill_scratch_.data());
+  // Most rows of a batch.
+  size_t batch() const noexcept { return batch_; }
+
+  void take(const Answers& answers, const uint32_t* rows, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      prepare(model_.shape, answers.vectors + size_t{rows[i]} * model_.shape.dims,
+              &prepared_[i * padded_]);
     }
-    norm_ = exact_norm(prepared_.data(), padded_);
+    assign_lists(model_, prepared_.data(), count, first_lists_.data());
+    second_lists_ = first_lists_;
+    if (model_.shape.soar_lambda > 0 && model_.shape.lists > 1) {
+      spill_lists(model_, prepared_.data(), count, first_lists_.data(), second_lists_.data(),
+                  spill_scratch_.data());
+    }
+  }
+
+  void look_at(size_t i) noexcept {
+    row_ = &prepared_[i * padded_];
+    norm_ = exact_norm(row_, padded_);
+    lists[0] = first_lists_[i];
+    lists[1] = second_lists_[i];
   }
 
   double true_score(const float* query) const noexcept {
-    const double product = dot(query, prepared_.data(), padded_);
+    const double product = dot(query, row_, padded_);
     return model_.shape.metric == Metric::l2 ? product - norm_ * norm_ / 2 : product;
   }
 
   // The code of the row in its list number `which`, for estimate().
   void encode_in(int which) {
     list_ = lists[which];
-    encoded_ = encode(model_, prepared_.data(), list_, codes_.data(), encode_scratch_.data());
+    encoded_ = encode(model_, row_, list_, codes_.data(), encode_scratch_.data());
     decode(model_, codes_.data(), decoded_.data());
   }
 
@@ -75,9 +92,11 @@ class RowCoder {
 
  private:
   const Model& model_;
-  size_t padded_;
+  size_t padded_, batch_;
   std::vector<float> prepared_, decoded_, encode_scratch_, spill_scratch_;
+  std::vector<uint32_t> first_lists_, second_lists_;
   std::vector<uint8_t> codes_;
+  const float* row_ = nullptr;
   double norm_ = 0;
   uint32_t list_ = 0;
   EncodedRow encoded_ = {};
@@ -99,13 +118,21 @@ std::vector<Outcome> score_answers(const Model& model, const Answers& answers,
   });
   std::vector<double> norms(answers.count);
   for (size_t q = 0; q < answers.count; ++q) norms[q] = exact_norm(&queries[q * padded], padded);
+  std::vector<uint32_t> rows;  // each once
+  for (const uint32_t i : order) {
+    if (rows.empty() || rows.back() != outcomes[i].row) rows.push_back(outcomes[i].row);
+  }
   RowCoder coder(model);
-  for (size_t first = 0; first < order.size();) {
+  size_t first = 0;
+  for (size_t number = 0; number < rows.size(); ++number) {
     check_stop(stop);
-    const uint32_t row = outcomes[order[first]].row;
+    const size_t place = number % coder.batch();
+    if (place == 0) {
+      coder.take(answers, &rows[number], std::min(coder.batch(), rows.size() - number));
+    }
+    coder.look_at(place);
     size_t end = first;
-    while (end < order.size() && outcomes[order[end]].row == row) ++end;
-    coder.take(answers.vectors + size_t{row} * model.shape.dims);
+    while (end < order.size() && outcomes[order[end]].row == rows[number]) ++end;
     const int lists = coder.lists[0] == coder.lists[1] ? 1 : 2;
     for (int which = 0; which < lists; ++which) {
       coder.encode_in(which);

@@ -11,8 +11,11 @@
 #include "core/codec.h"
 #include "core/error.h"
 #include "core/metric.h"
+#include "core/progress.h"
 
 namespace avq {
+
+class Team;
 
 struct Sample {
   Metric metric;
@@ -23,6 +26,8 @@ struct Sample {
   float largest_norm = 0;
   double mean_square = 0;  // of the norms
   StopFlag stop;
+  Team* team = nullptr;          // of which `data` is the sample; null: this thread computes alone
+  Progress* progress = nullptr;  // or null; in multiplications of assignments
 
   Sample(Metric metric_, const float* data_, size_t rows_, size_t dims_, StopFlag stop_)
       : metric(metric_), data(data_), rows(rows_), dims(dims_), norms(rows_), stop(stop_) {
@@ -48,6 +53,10 @@ struct Sample {
   double importance(size_t row) const noexcept {
     if (metric != Metric::inner_product || !(mean_square > 0)) return 1;
     return 0.5 + static_cast<double>(norms[row]) * norms[row] / mean_square;
+  }
+
+  void count_work(double multiplications) const noexcept {
+    if (progress != nullptr) progress->add(multiplications);
   }
 
   // The i-th of `count` rows spread evenly over the sample.

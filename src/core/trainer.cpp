@@ -4,6 +4,7 @@
 
 #include "core/codebooks.h"
 #include "core/fit.h"
+#include "core/kmeans.h"
 #include "core/lists.h"
 #include "core/sample.h"
 #include "core/stopwatch.h"
@@ -18,6 +19,19 @@ uint32_t auto_dims_per_subspace(uint32_t dims) noexcept {
   return 8;
 }
 
+// Multiplications that training costs, of those that Sample::count_work is told of.
+static double training_work(const TrainingOptions& options, size_t rows) {
+  const ModelShape shape = make_shape(options);
+  const size_t lists = std::min<size_t>(std::max(options.lists, 1u), rows);
+  const double pass =
+      static_cast<double>(rows) * static_cast<double>(lists) * static_cast<double>(options.dims);
+  // Settling them; and, for inner product, the other centroids too.
+  const double passes = options.metric == Metric::inner_product ? 2.25 : 1;
+  return centres_work(rows, options.dims, lists) + passes * pass +
+         shape.subspaces *
+             codewords_work(codebook_rows(rows, shape.padded_dims()), shape.dims_per_subspace);
+}
+
 size_t training_memory(const TrainingOptions& options, size_t sample_rows) noexcept {
   const ModelShape shape = [&] {
     ModelShape made = {};
@@ -30,10 +44,11 @@ size_t training_memory(const TrainingOptions& options, size_t sample_rows) noexc
     return made;
   }();
   const size_t padded = shape.padded_dims();
-  // Norms, orders, assignments of two candidates, scores and chances: 4 or 8 bytes a row each.
-  const size_t per_row = 64 * sample_rows;
-  // Centres, their sums, the anisotropic ones, and vectors that grow by copying.
-  const size_t per_list = shape.lists * (5 * sizeof(float) * padded + 128);
+  // Norms, orders, assignments of two candidates, a team's, scores and chances: 4 or 8 bytes a row
+  // each.
+  const size_t per_row = 80 * sample_rows;
+  // Centres, their sums, the anisotropic ones, a team's, and vectors that grow by copying.
+  const size_t per_list = shape.lists * (6 * sizeof(float) * padded + 128);
   const bool joint = !options.row_scale;
   const size_t book_rows = codebook_rows(sample_rows, joint ? 2 * padded : padded);
   const size_t codebooks =
@@ -46,12 +61,16 @@ size_t training_memory(const TrainingOptions& options, size_t sample_rows) noexc
          kSmallBuffers;
 }
 
-TrainedModel train(const TrainingOptions& options, const float* sample, size_t rows,
-                   StopFlag stop) {
+TrainedModel train(const TrainingOptions& options, const float* sample, size_t rows, StopFlag stop,
+                   Team* team, ProgressReport progress) {
   if (rows == 0) throw Error(ErrorCode::invalid_argument, "training needs a row");
   make_shape(options);  // throws on what no sample can mend
+  if (progress != nullptr) progress(0);
   Stopwatch watch;
-  const Sample data(options.metric, sample, rows, options.dims, stop);
+  Sample data(options.metric, sample, rows, options.dims, stop);
+  data.team = team;
+  Progress meter(progress, training_work(options, rows));
+  data.progress = &meter;
   const SampleQueries queries = sample_queries(data);
   const double queries_seconds = watch.lap();
   const ListSet lists = train_lists(options, data, queries);
@@ -59,6 +78,7 @@ TrainedModel train(const TrainingOptions& options, const float* sample, size_t r
   TrainedModel model = fit_model(options, data, lists, queries);
   model.seconds.lists = lists_seconds;
   model.seconds.calibration += queries_seconds;
+  if (progress != nullptr) progress(1);
   return model;
 }
 

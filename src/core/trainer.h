@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/model.h"
+#include "core/progress.h"
 #include "core/recall_model.h"
 
 namespace avq {
@@ -26,6 +27,8 @@ struct TrainingOptions {
   float soar_lambda = -1;  // < 0: 1, for the rows that profit, if the sample shows that it pays
   uint64_t seed = 0;
 };
+
+class Team;  // team.h
 
 struct PhaseSeconds {  // for the build's report of where its time went
   double lists = 0, codebooks = 0, calibration = 0;
@@ -50,8 +53,10 @@ float eta_from_threshold(float relative_threshold, uint32_t dims) noexcept;
 size_t training_memory(const TrainingOptions& options, size_t sample_rows) noexcept;
 
 // sample: rows x dims raw vectors with finite norms (for cosine: positive norms), shuffled or not;
-// it is prepared in place (normalised/rotated) only through copies. rows >= 1.
-TrainedModel train(const TrainingOptions& options, const float* sample, size_t rows, StopFlag stop);
+// it is prepared in place (normalised/rotated) only through copies. rows >= 1. team: null, or the
+// one whose sample this is: its helpers share the work, which changes nothing in the model.
+TrainedModel train(const TrainingOptions& options, const float* sample, size_t rows, StopFlag stop,
+                   Team* team = nullptr, ProgressReport progress = nullptr);
 
 // The model of an index without rows: one list, centroid 0, codebooks of a Gaussian, rotation on
 // (unless options.rotate == 0). Codes of normalised residuals in a randomly rotated space are close

@@ -3,6 +3,7 @@
 
 #include "index/am.h"
 #include "storage/spare_copies.h"
+#include "core/team.h"
 
 namespace avq {
 
@@ -26,15 +27,22 @@ float* center_sample(Build* build) {
   return mean;
 }
 
+constexpr int64 kTrainingSteps = 1000;  // of what its progress is shown in
+
+void report_training(double share) noexcept {
+  report_rows(static_cast<int64>(share * kTrainingSteps));
+}
+
 // Trains on the sample, or takes the data-independent model where there is too little to train on.
-void make_model(Build* build, uint32 lists) {
+void make_model(Build* build, Team* team) {
   TrainingOptions training =
-      training_options(build->options, build->column.metric, build->column.dims, lists);
+      training_options(build->options, build->column.metric, build->column.dims, build->lists);
   float* mean = training.metric == Metric::l2 ? center_sample(build) : nullptr;
   MetaPage* meta = &build->meta;
   memset(meta, 0, sizeof(*meta));
   PhaseSeconds seconds = {};
-  float* floats = make_model_floats(training, build->sample, build->sampled, mean, meta, &seconds);
+  float* floats = make_model_floats(training, build->sample, build->sampled, mean, team,
+                                    report_training, meta, &seconds);
   build->times.lists = seconds.lists;
   build->times.codebooks = seconds.codebooks;
   build->times.calibration = seconds.calibration;
@@ -54,7 +62,6 @@ int64 spilled_rows(const Build* build) {
 // Encodes and sorts all rows: build->rows is ready to be read.
 void sort_rows(Build* build, instr_time* clock) {
   enter_phase(kPhaseEncoding, static_cast<int64>(build->estimated_rows));
-  begin_parallel(build);
   const int sort_kb = sort_budget_kb(build, 1);
   const int rows_kb = build->spilling ? sort_kb * 3 / 4 : sort_kb;
   if (build->parallel != nullptr) {
@@ -105,10 +112,14 @@ void use_model(Build* build, float* floats) {
 }
 
 int sort_budget_kb(const Build* build, int participants) {
-  const Size used =
-      stored_floats(build->meta.shape) * sizeof(float) + participants * encoder_bytes(build);
+  constexpr Size kWorkerBytes = Size{4} << 20;  // code's and catalogue's, before any row
+  const Size used = stored_floats(build->meta.shape) * sizeof(float) +
+                    participants * encoder_bytes(build) + (participants - 1) * kWorkerBytes;
   const int64 left = maintenance_work_mem - static_cast<int64>(used / 1024);
-  return static_cast<int>(Max(int64{256}, left / participants));
+  // A worker merges its runs before all are done, in new memory: of the runs' own, malloc has up to
+  // a quarter still.
+  const int64 share = participants > 1 ? left / participants * 4 / 5 : left;
+  return static_cast<int>(Max(int64{256}, share));
 }
 
 void enter_phase(BuildPhase phase, int64 rows) {
@@ -142,14 +153,21 @@ IndexBuildResult* avq_build(Relation heap, Relation index, IndexInfo* info) {
 
   Build build;
   start_build(&build, heap, index, info);
-  uint32 lists;
   enter_phase(kPhaseSampling, 0);
-  draw_sample(&build, &lists);
+  plan_sample(&build);
+  begin_parallel(&build);
+  Team* team = training_team(&build);
+  build.sample = team != nullptr
+                     ? team->sample()
+                     : static_cast<float*>(MemoryContextAllocHuge(
+                           context, build.sample_room * build.column.dims * sizeof(float)));
+  draw_sample(&build);
   build.times.sampling = lap(&clock);
 
-  enter_phase(kPhaseTraining, 0);
-  make_model(&build, lists);
-  pfree(build.sample);
+  enter_phase(kPhaseTraining, kTrainingSteps);
+  make_model(&build, team);
+  if (team == nullptr) pfree(build.sample);
+  end_training(&build);
   lap(&clock);
 
   sort_rows(&build, &clock);
@@ -186,7 +204,8 @@ void avq_build_empty(Relation index) {
   MemoryContext caller = MemoryContextSwitchTo(context);
   Build build;
   start_build(&build, nullptr, index, nullptr);
-  make_model(&build, 1);
+  build.lists = 1;
+  make_model(&build, nullptr);
   write_index(&build, INIT_FORKNUM);
   MemoryContextSwitchTo(caller);
   MemoryContextDelete(context);

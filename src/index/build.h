@@ -32,6 +32,8 @@ struct Build {
 
   // sample.cpp
   double estimated_rows;  // codable or not
+  uint32 lists;           // wanted
+  Size sample_room;       // rows
   float* sample;          // sampled x dims
   Size sampled;
 
@@ -63,7 +65,7 @@ void use_model(Build* build, float* floats);
 void place_model(Build* build, float* floats);
 
 // What maintenance_work_mem leaves to each participant's sort beside the model, of which there is
-// one, and the batches of rows that each of them encodes.
+// one, the batches of rows that each of them encodes, and what a worker takes by being there.
 int sort_budget_kb(const Build* build, int participants);
 
 // Phase, rows to do and rows done of pg_stat_progress_create_index.
@@ -75,10 +77,12 @@ double lap(instr_time* start);
 
 // --- build_sample.cpp ---------------------------------------------------------------------------
 
-// Estimates the number of rows, chooses the number of lists and draws a block sample of codable
-// rows, all within maintenance_work_mem. Errors: ERRCODE_PROGRAM_LIMIT_EXCEEDED when that is too
-// small.
-void draw_sample(Build* build, uint32* lists);
+// Estimates the number of rows and chooses the number of lists and of rows to sample, all within
+// maintenance_work_mem. Errors: ERRCODE_PROGRAM_LIMIT_EXCEEDED when that is too small.
+void plan_sample(Build* build);
+
+// Draws a block sample of codable rows into build->sample.
+void draw_sample(Build* build);
 
 // --- build_encode.cpp ---------------------------------------------------------------------------
 
@@ -94,8 +98,15 @@ void encode_rows(Build* build, Tuplesortstate* sort, TableScanDesc scan, pg_atom
 // --- build_parallel.cpp -------------------------------------------------------------------------
 
 // Starts workers, if the planner grants any and any can be had: then build->parallel is set and the
-// process is in parallel mode until end_parallel.
+// process is in parallel mode until end_parallel. They wait for a sample to be drawn, and help to
+// train on it.
 void begin_parallel(Build* build);
+
+// Where the workers see the sample, and the team that they are; null where they do not help.
+Team* training_team(Build* build);
+
+// The model is made: it moves to where the workers see it, and they leave the training.
+void end_training(Build* build);
 
 // Scans and encodes with the workers; afterwards the build's counts are those of all.
 void encode_together(Build* build);

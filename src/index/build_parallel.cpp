@@ -1,14 +1,21 @@
-// CREATE INDEX by several processes. The leader has sampled and trained; the model goes to shared
-// memory, and all of them, the leader too, take blocks of the table in turn, encode their rows and
-// sort them. The leader merges what they sorted (tuplesort's own protocol) and writes the pages.
+// CREATE INDEX by several processes. While the leader trains, the workers help it to assign rows of
+// the sample to centres (core/team.h). Then the model goes to shared memory, and all of them, the
+// leader too, take blocks of the table in turn, encode their rows and sort them. The leader merges
+// what they sorted (tuplesort's own protocol) and writes the pages.
 //
-// The index does not depend on who encoded which row: the sort's key, (list, TID), is unique.
+// The index does not depend on who did what: an assignment is the same wherever it is computed, and
+// the sort's key, (list, TID), is unique.
+#include <sys/statvfs.h>
+
+#include "core/team.h"
 #include "index/build.h"
 
 extern "C" {
 #include "access/parallel.h"
 #include "executor/instrument.h"
 #include "storage/condition_variable.h"
+#include "storage/dsm_impl.h"
+#include "storage/latch.h"
 #include "storage/spin.h"
 #include "tcop/tcopprot.h"
 #include "utils/wait_event.h"
@@ -38,8 +45,10 @@ struct SharedBuild {
   Oid heap;
   Oid index;
   bool concurrent;
-  int sort_kb;  // of each participant
-  MetaPage meta;
+  dsm_handle
+      team;  // a segment of its own, which goes when training ends; 0: the leader trains alone
+
+  ConditionVariable model_made;
 
   pg_atomic_uint64 encoded;  // rows so far, of all participants
   pg_atomic_uint64 sorted;
@@ -47,7 +56,10 @@ struct SharedBuild {
 
   ConditionVariable finished;
   slock_t mutex;  // guards what follows
-  int done;       // participants whose sorted rows are ready to be merged
+  bool trained;   // then meta, sort_kb and the model are set
+  MetaPage meta;
+  int sort_kb;  // of each participant
+  int done;     // participants whose sorted rows are ready to be merged
   double heap_rows;
   double index_rows;
   bool broken_hot_chain;
@@ -60,7 +72,9 @@ struct ParallelBuild {
   SharedBuild* shared;
   ParallelTableScanDesc scan;
   Sharedsort* sort;
-  pg_atomic_uint32* counts;  // rows of each list, then second codes of each list
+  float* model;
+  dsm_segment* team_segment;  // or null
+  pg_atomic_uint32* counts;   // rows of each list, then second codes of each list
   BufferUsage* buffer_usage;
   WalUsage* wal_usage;
   int participants;
@@ -68,11 +82,14 @@ struct ParallelBuild {
 
 namespace {
 
-Size counts_bytes(const MetaPage& meta) {
-  return 2 * sizeof(pg_atomic_uint32) * Size{total_lists(meta)};
+ModelShape room_for_model(const Build* build) {
+  return largest_model(
+      training_options(build->options, build->column.metric, build->column.dims, build->lists));
 }
 
-Size model_bytes(const Build* build) { return stored_floats(build->meta.shape) * sizeof(float); }
+Size model_bytes(const ModelShape& shape) { return stored_floats(shape) * sizeof(float); }
+
+Size counts_room(const ModelShape& shape) { return 2 * (Size{shape.lists} + kSpecialLists); }
 
 void add_chunk(ParallelContext* context, Size bytes) {
   shm_toc_estimate_chunk(&context->estimator, bytes);
@@ -113,6 +130,31 @@ void take_part(Build* build, SharedBuild* shared, ParallelTableScanDesc scan, Sh
   tuplesort_end(rows);
 }
 
+// Where /dev/shm is small, as it often is in a container, running out of it would be an error, and
+// going on with less help is only slower.
+bool segment_fits(Size bytes) {
+  struct statvfs shm;
+  if (dynamic_shared_memory_type != DSM_IMPL_POSIX || statvfs("/dev/shm", &shm) != 0) return true;
+  return bytes < uint64{shm.f_bavail} * shm.f_frsize / 2;
+}
+
+void make_team(Build* build, ParallelBuild* parallel) {
+  const Size bytes = Team::bytes(build->sample_room, build->column.dims, build->lists);
+  if (build->sample_room < kLeastTrainingRows || !segment_fits(bytes)) return;
+  dsm_segment* segment = dsm_create(bytes, DSM_CREATE_NULL_IF_MAXSEGMENTS);
+  if (segment == nullptr) return;
+  Team::create(dsm_segment_address(segment), build->sample_room, build->column.dims, build->lists);
+  parallel->team_segment = segment;
+  parallel->shared->team = dsm_segment_handle(segment);
+}
+
+void drop_team(ParallelBuild* parallel) {
+  if (parallel->team_segment == nullptr) return;
+  static_cast<Team*>(dsm_segment_address(parallel->team_segment))->dismiss();
+  dsm_detach(parallel->team_segment);
+  parallel->team_segment = nullptr;
+}
+
 void fill_shared(Build* build, ParallelBuild* parallel) {
   ParallelContext* context = parallel->context;
   SharedBuild* shared =
@@ -121,7 +163,7 @@ void fill_shared(Build* build, ParallelBuild* parallel) {
   shared->heap = RelationGetRelid(build->heap);
   shared->index = RelationGetRelid(build->index);
   shared->concurrent = build->info->ii_Concurrent;
-  shared->meta = build->meta;
+  ConditionVariableInit(&shared->model_made);
   pg_atomic_init_u64(&shared->encoded, 0);
   pg_atomic_init_u64(&shared->sorted, 0);
   pg_atomic_init_u32(&shared->scanned, 0);
@@ -138,11 +180,12 @@ void fill_shared(Build* build, ParallelBuild* parallel) {
       make_chunk(context, kKeySort, tuplesort_estimate_shared(participants)));
   tuplesort_initialize_shared(parallel->sort, participants, context->seg);
 
-  const Size counts = counts_bytes(build->meta);
-  parallel->counts = static_cast<pg_atomic_uint32*>(make_chunk(context, kKeyCounts, counts));
-  for (uint32 i = 0; i < 2 * total_lists(build->meta); i++) {
-    pg_atomic_init_u32(&parallel->counts[i], 0);
-  }
+  const ModelShape room = room_for_model(build);
+  const Size counts = counts_room(room);
+  parallel->counts = static_cast<pg_atomic_uint32*>(
+      make_chunk(context, kKeyCounts, counts * sizeof(pg_atomic_uint32)));
+  for (Size i = 0; i < counts; i++) pg_atomic_init_u32(&parallel->counts[i], 0);
+  parallel->model = static_cast<float*>(make_chunk(context, kKeyModel, model_bytes(room)));
   parallel->buffer_usage = static_cast<BufferUsage*>(
       make_chunk(context, kKeyBufferUsage, sizeof(BufferUsage) * context->nworkers));
   parallel->wal_usage = static_cast<WalUsage*>(
@@ -151,8 +194,6 @@ void fill_shared(Build* build, ParallelBuild* parallel) {
     const Size length = strlen(debug_query_string) + 1;
     memcpy(make_chunk(context, kKeyQuery, length), debug_query_string, length);
   }
-  float* model = static_cast<float*>(make_chunk(context, kKeyModel, model_bytes(build)));
-  memcpy(model, build->model.centroids, model_bytes(build));
 }
 
 void wait_for_participants(Build* build, ParallelBuild* parallel) {
@@ -187,6 +228,7 @@ void wait_for_participants(Build* build, ParallelBuild* parallel) {
 }
 
 void leave(ParallelBuild* parallel) {
+  drop_team(parallel);
   DestroyParallelContext(parallel->context);
   if (IsMVCCSnapshot(parallel->snapshot)) UnregisterSnapshot(parallel->snapshot);
   ExitParallelMode();
@@ -208,18 +250,24 @@ void begin_parallel(Build* build) {
   add_chunk(context, sizeof(SharedBuild));
   add_chunk(context, table_parallelscan_estimate(build->heap, parallel->snapshot));
   add_chunk(context, tuplesort_estimate_shared(workers + 1));
-  add_chunk(context, counts_bytes(build->meta));
+  const ModelShape room = room_for_model(build);
+  add_chunk(context, counts_room(room) * sizeof(pg_atomic_uint32));
+  add_chunk(context, model_bytes(room));
   add_chunk(context, sizeof(BufferUsage) * workers);
   add_chunk(context, sizeof(WalUsage) * workers);
   if (debug_query_string != nullptr) add_chunk(context, strlen(debug_query_string) + 1);
-  add_chunk(context, model_bytes(build));
+  constexpr Size kServersOwn = Size{1} << 20;  // settings, snapshots, the workers' messages
+  if (!segment_fits(shm_toc_estimate(&context->estimator) + kServersOwn)) {
+    leave(parallel);
+    return;
+  }
   InitializeParallelDSM(context);
   if (context->seg == nullptr) {  // no segment to be had: the server's limit is reached
     leave(parallel);
     return;
   }
   fill_shared(build, parallel);
-  parallel->shared->sort_kb = sort_budget_kb(build, workers + 1);
+  make_team(build, parallel);
   LaunchParallelWorkers(context);
   if (context->nworkers_launched == 0) {
     WaitForParallelWorkersToFinish(context);
@@ -228,10 +276,30 @@ void begin_parallel(Build* build) {
   }
   parallel->participants = context->nworkers_launched + 1;
   build->parallel = parallel;
+}
+
+Team* training_team(Build* build) {
+  if (build->parallel == nullptr || build->parallel->team_segment == nullptr) return nullptr;
+  return static_cast<Team*>(dsm_segment_address(build->parallel->team_segment));
+}
+
+void end_training(Build* build) {
+  ParallelBuild* parallel = build->parallel;
+  if (parallel == nullptr) return;
+  drop_team(parallel);
   // One copy of the model is enough for all.
   float* own = const_cast<float*>(build->model.centroids);
-  place_model(build, static_cast<float*>(shm_toc_lookup(context->toc, kKeyModel, false)));
+  memcpy(parallel->model, own, model_bytes(build->meta.shape));
+  place_model(build, parallel->model);
   pfree(own);
+  SharedBuild* shared = parallel->shared;
+  const int sort_kb = sort_budget_kb(build, parallel->participants);
+  SpinLockAcquire(&shared->mutex);
+  shared->meta = build->meta;
+  shared->sort_kb = sort_kb;
+  shared->trained = true;
+  SpinLockRelease(&shared->mutex);
+  ConditionVariableBroadcast(&shared->model_made);
 }
 
 void encode_together(Build* build) {
@@ -240,6 +308,8 @@ void encode_together(Build* build) {
   // A worker that could not start at all would be waited for in vain.
   WaitForParallelWorkersToAttach(parallel->context);
   wait_for_participants(build, parallel);
+  // The merge takes the memory that was theirs.
+  WaitForParallelWorkersToFinish(parallel->context);
 }
 
 Tuplesortstate* begin_merge(Build* build, int memory_kb) {
@@ -253,7 +323,6 @@ Tuplesortstate* begin_merge(Build* build, int memory_kb) {
 int end_parallel(Build* build) {
   ParallelBuild* parallel = build->parallel;
   if (parallel == nullptr) return 0;
-  WaitForParallelWorkersToFinish(parallel->context);
   for (int i = 0; i < parallel->context->nworkers_launched; i++) {
     InstrAccumParallelQuery(&parallel->buffer_usage[i], &parallel->wal_usage[i]);
   }
@@ -262,6 +331,47 @@ int end_parallel(Build* build) {
   build->parallel = nullptr;
   return workers;
 }
+
+namespace {
+
+// The worker ends in the middle of the training. What it has to say has been sent before.
+void desert_team(dsm_segment*, Datum team) {
+  reinterpret_cast<Team*>(DatumGetPointer(team))->fail();
+}
+
+void help_to_train(dsm_handle handle) {
+  constexpr long kNap = 1;  // millisecond: the leader has work every few, until there is no more
+  // No segment by that handle: training is over.
+  dsm_segment* segment = handle == 0 ? nullptr : dsm_attach(handle);
+  if (segment == nullptr) return;
+  Team* team = static_cast<Team*>(dsm_segment_address(segment));
+  on_dsm_detach(segment, desert_team, PointerGetDatum(team));
+  float* scratch = static_cast<float*>(palloc(sizeof(float) * team->scratch_floats()));
+  for (;;) {
+    CHECK_FOR_INTERRUPTS();
+    const Team::Help help = team->help(scratch);
+    if (help == Team::Help::dismissed) break;
+    if (help == Team::Help::done) continue;
+    WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kNap, PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+  }
+  pfree(scratch);
+  cancel_on_dsm_detach(segment, desert_team, PointerGetDatum(team));
+  dsm_detach(segment);
+}
+
+void wait_for_model(SharedBuild* shared) {
+  for (;;) {
+    SpinLockAcquire(&shared->mutex);
+    const bool trained = shared->trained;
+    SpinLockRelease(&shared->mutex);
+    if (trained) break;
+    ConditionVariableSleep(&shared->model_made, PG_WAIT_EXTENSION);
+  }
+  ConditionVariableCancelSleep();
+}
+
+}  // namespace
 
 }  // namespace avq
 
@@ -282,6 +392,8 @@ void avq_build_worker(dsm_segment* segment, shm_toc* toc) {
   IndexInfo* info = BuildIndexInfo(index);
   info->ii_Concurrent = shared->concurrent;
   start_build(&build, heap, index, info);
+  help_to_train(shared->team);
+  wait_for_model(shared);
   build.meta = shared->meta;
   use_model(&build, static_cast<float*>(shm_toc_lookup(toc, kKeyModel, false)));
   Sharedsort* sort = static_cast<Sharedsort*>(shm_toc_lookup(toc, kKeySort, false));

@@ -88,28 +88,29 @@ Size budget_bytes() { return static_cast<Size>(maintenance_work_mem) * 1024; }
 
 }  // namespace
 
-void draw_sample(Build* build, uint32* lists) {
+void plan_sample(Build* build) {
   const BlockNumber blocks = RelationGetNumberOfBlocks(build->heap);
   build->estimated_rows = estimate_rows(build, blocks);
   TrainingPlan plan;
   if (!plan_training(build->options, build->column, build->estimated_rows, budget_bytes(), &plan)) {
     report_too_little_memory(build, plan.bytes);
   }
-  *lists = plan.lists;
-  const Size wanted = plan.sample_rows;
+  build->lists = plan.lists;
+  build->sample_room = plan.sample_rows;
+}
 
-  build->sample = static_cast<float*>(
-      MemoryContextAllocHuge(CurrentMemoryContext, wanted * build->column.dims * sizeof(float)));
+void draw_sample(Build* build) {
+  const BlockNumber blocks = RelationGetNumberOfBlocks(build->heap);
   Sampler sampler = {};
   sampler.build = build;
-  sampler.capacity = wanted;
+  sampler.capacity = build->sample_room;
   pg_prng_seed(&sampler.random, static_cast<uint64>(settings.seed));
 
   BlockSamplerData chosen;
-  BlockSampler_Init(&chosen, blocks, static_cast<int>(Min(wanted, Size{INT_MAX})),
+  BlockSampler_Init(&chosen, blocks, static_cast<int>(Min(sampler.capacity, Size{INT_MAX})),
                     static_cast<uint32>(settings.seed));
   pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL,
-                               static_cast<int64>(Min(Size{blocks}, wanted)));
+                               static_cast<int64>(Min(Size{blocks}, sampler.capacity)));
   for (int64 done = 1; BlockSampler_HasMore(&chosen); done++) {
     CHECK_FOR_INTERRUPTS();
     scan_blocks(build, BlockSampler_Next(&chosen), 1, sample_row, &sampler);

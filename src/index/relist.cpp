@@ -114,7 +114,8 @@ void make_model(Relist* relist, const TrainingPlan& plan, PhaseTimes* times, ins
   relist->meta = old;
   relist->meta.generation++;
   PhaseSeconds seconds = {};
-  *floats = make_model_floats(training, sample, sampled, mean, &relist->meta, &seconds);
+  *floats =
+      make_model_floats(training, sample, sampled, mean, nullptr, nullptr, &relist->meta, &seconds);
   pfree(sample);
   times->lists = seconds.lists;
   times->codebooks = seconds.codebooks;

@@ -57,18 +57,24 @@ bool plan_training(const IndexOptions& options, const Column& column, double row
   return true;
 }
 
-float* make_model_floats(TrainingOptions training, const float* sample, Size sampled,
-                         const float* mean, MetaPage* meta, PhaseSeconds* seconds) {
-  const bool trains = sampled >= kLeastTrainingRows;
-  if (!trains) training.lists = 1;
-
-  ModelShape room = {};  // of the largest model that training may return
+ModelShape largest_model(const TrainingOptions& training) {
+  ModelShape room = {};
   room.lists = training.lists;
   room.metric = training.metric;
   room.dims = training.dims;
   room.dims_per_subspace = training.dims_per_subspace != 0 ? training.dims_per_subspace
                                                            : auto_dims_per_subspace(training.dims);
   room.subspaces = (training.dims + room.dims_per_subspace - 1) / room.dims_per_subspace;
+  return room;
+}
+
+float* make_model_floats(TrainingOptions training, const float* sample, Size sampled,
+                         const float* mean, Team* team, ProgressReport progress, MetaPage* meta,
+                         PhaseSeconds* seconds) {
+  const bool trains = sampled >= kLeastTrainingRows;
+  if (!trains) training.lists = 1;
+
+  const ModelShape room = largest_model(training);
   float* floats = static_cast<float*>(
       MemoryContextAllocHuge(CurrentMemoryContext, stored_floats(room) * sizeof(float)));
 
@@ -76,7 +82,8 @@ float* make_model_floats(TrainingOptions training, const float* sample, Size sam
   RecallModel recall = {};
   AVQ_CORE({
     const TrainedModel trained =
-        trains ? train(training, sample, sampled, bridge::interrupt_pending) : untrained(training);
+        trains ? train(training, sample, sampled, bridge::interrupt_pending, team, progress)
+               : untrained(training);
     shape = trained.shape;
     recall = trained.recall;
     *seconds = trained.seconds;

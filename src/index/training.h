@@ -23,8 +23,13 @@ bool plan_training(const IndexOptions& options, const Column& column, double row
 
 // Trains on the sample (sampled x dims; under l2 differences from `mean`), or takes the
 // data-independent model where it is too small. Sets shape and recall of `meta`; returns the
-// model's floats as they are stored, in the current memory context.
+// model's floats as they are stored, in the current memory context. team, progress: of train(), or
+// null.
 float* make_model_floats(TrainingOptions training, const float* sample, Size sampled,
-                         const float* mean, MetaPage* meta, PhaseSeconds* seconds);
+                         const float* mean, Team* team, ProgressReport progress, MetaPage* meta,
+                         PhaseSeconds* seconds);
+
+// The shape of the largest model that training may return.
+ModelShape largest_model(const TrainingOptions& training);
 
 }  // namespace avq

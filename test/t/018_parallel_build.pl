@@ -142,6 +142,31 @@ SQL
 is(workers_of('TRUNCATE fresh; REINDEX INDEX fresh_ip'), 0, 'an empty table');
 check_indexes($node, 'all kinds');
 
+# --- progress ------------------------------------------------------------------------------------
+
+# Each phase but the shortest shows rows done (of training: thousandths), never more than in all.
+for my $workers (0, 2) {
+  my (%most, $beyond);
+  my $build =
+    background($node, "SET max_parallel_maintenance_workers = $workers; REINDEX INDEX words_l2");
+  for (1 .. 2000) {
+    my $row = $node->safe_psql('postgres',
+      'SELECT phase, tuples_done, tuples_total FROM pg_stat_progress_create_index');
+    last if $row eq '' && %most;
+    next if $row eq '';
+    my ($phase, $done, $total) = split /\|/, $row;
+    $most{$phase} = $done if $done > ($most{$phase} // 0);
+    # The number of rows is an estimate until they have been encoded.
+    $beyond = $row if $done > $total * ($phase =~ /encoding/ ? 1.2 : 1);
+  }
+  finish($build);
+  cmp_ok($most{'building index: training lists and codebooks'} // 0,
+    '>', 100, "$workers workers: progress of training");
+  cmp_ok($most{'building index: assigning and encoding rows'} // 0,
+    '>', 1000, "$workers workers: progress of encoding");
+  is($beyond, undef, "$workers workers: never more than all");
+}
+
 # --- errors and cancellation ----------------------------------------------------------------------
 
 $node->safe_psql('postgres', <<'SQL');
@@ -185,6 +210,37 @@ for my $how (
   is($node->safe_psql('postgres', "SELECT to_regclass('words_ip') IS NULL"), 't',
     'no index is left');
 }
+
+# A worker is terminated while it helps to train. Training goes on for seconds (so many lists), and
+# the statement waits in the server for its beginning.
+my $killer = <<'SQL';
+DO $$
+DECLARE
+  phase text;
+BEGIN
+  FOR i IN 1 .. 6000 LOOP
+    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+    SELECT p.phase INTO phase FROM pg_stat_progress_create_index p
+      WHERE p.phase LIKE '%training%' AND p.tuples_done > 0;
+    CONTINUE WHEN phase IS NULL;
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE backend_type = 'parallel worker' LIMIT 1;
+    IF FOUND THEN
+      RAISE INFO 'terminated while %', phase;
+      RETURN;
+    END IF;
+  END LOOP;
+END $$
+SQL
+my $long = background($node,
+  'CREATE INDEX words_ip ON words USING avq (embedding) WITH (lists = 4000)');
+my (undef, undef, $told) = $node->psql('postgres', $killer);
+like($told, qr/terminated while .*training/, 'a worker is terminated while it helps to train');
+my (undef, $error) = finish($long);
+like($error, qr/ERROR:  terminating (connection|background worker)/, "the build ends for the worker's reason");
+is($node->safe_psql('postgres', "SELECT to_regclass('words_ip') IS NULL"), 't',
+  'no index is left of it');
+
 is(workers_of($create), 2, 'and then it is built');
 is(content_of('words_ip'), $alone{ip}, 'and has the same bytes');
 is(workers_alive(), 0, 'no worker is left');

@@ -1,0 +1,45 @@
+#include "core/assignment.h"
+
+#include <algorithm>
+
+#include "core/kernels.h"
+#include "core/team.h"
+
+namespace avq {
+
+std::vector<float> centre_bias(Metric metric, const float* centres, size_t count, size_t dims) {
+  std::vector<float> bias(count);
+  if (metric == Metric::cosine) return bias;
+  for (size_t c = 0; c < count; ++c) bias[c] = norm_squared(centres + c * dims, dims) / 2;
+  return bias;
+}
+
+size_t assignment_batch(size_t centres_count, size_t dims) noexcept {
+  return std::clamp<size_t>(200'000'000 / std::max<size_t>(1, centres_count * dims), 8, 256);
+}
+
+void assign_nearest(const Sample& sample, const uint32_t* rows, size_t count,
+                    const Centres& centres, uint32_t* nearest, float* scores) {
+  if (sample.team != nullptr) {
+    sample.team->assign(sample, rows, count, centres, nearest, scores);
+    return;
+  }
+  const size_t batch = assignment_batch(centres.count, sample.dims);
+  std::vector<float> gathered(rows != nullptr ? batch * sample.dims : 0);
+  for (size_t first = 0; first < count; first += batch) {
+    check_stop(sample.stop);
+    const size_t part = std::min(batch, count - first);
+    const float* data = sample.at(first);
+    if (rows != nullptr) {
+      for (size_t i = 0; i < part; ++i) {
+        std::copy_n(sample.at(rows[first + i]), sample.dims, &gathered[i * sample.dims]);
+      }
+      data = gathered.data();
+    }
+    nearest_centres(data, part, centres.values, centres.count, sample.dims, centres.bias,
+                    nearest + first, scores + first);
+    sample.count_work(static_cast<double>(part * centres.count * sample.dims));
+  }
+}
+
+}  // namespace avq
