@@ -1,9 +1,9 @@
 // ambuild and ambuildempty.
 #include "index/build.h"
 
+#include "core/team.h"
 #include "index/am.h"
 #include "storage/spare_copies.h"
-#include "core/team.h"
 
 namespace avq {
 
