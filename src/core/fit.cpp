@@ -104,7 +104,7 @@ void calibrate_error(const TrainingOptions& options, const Sample& sample, const
   };
   const bool enough = queries.top.rows.size() >= kEnough;
   if (enough && eta_is_free(options)) {
-    constexpr size_t kQueries = 60;
+    constexpr size_t kQueries = 100;
     float best_eta = shape.eta, least = std::numeric_limits<float>::max();
     for (const float eta : {1.0f, 1.5f, 2.0f}) {
       shape.eta = eta;

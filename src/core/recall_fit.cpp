@@ -13,6 +13,11 @@ namespace {
 
 constexpr double kLeastMisses = 4;  // expected, for a share of them to be read off
 
+// Answers whose codes are looked at: a query's first ten, and every fourth. Encoding is most of a
+// fit's time.
+constexpr size_t kDense = 10, kSparse = 4;
+bool has_code(size_t place) { return place < kDense || place % kSparse == 0; }
+
 // What became of one answer.
 struct Outcome {
   uint32_t query;
@@ -20,8 +25,8 @@ struct Outcome {
   uint32_t lists[2];   // the second one: of SOAR, or the first again
   uint32_t rank;       // of the better one in the query's routes
   float score;         // true
-  float estimates[2];  // by its code in either list
-  float widths[2];     // of the error bound for z = 1
+  float estimates[2];  // by its code in either list; of those with has_code()
+  float widths[2];     // of the error bound for z = 1; likewise
 };
 
 // Rows on their way through both of their lists: taken in batches, since assignment is a product
@@ -133,17 +138,20 @@ std::vector<Outcome> score_answers(const Model& model, const Answers& answers,
     coder.look_at(place);
     size_t end = first;
     while (end < order.size() && outcomes[order[end]].row == rows[number]) ++end;
+    bool coded = false;
+    for (size_t i = first; i < end; ++i) {
+      Outcome& outcome = outcomes[order[i]];
+      outcome.score = static_cast<float>(coder.true_score(&queries[outcome.query * padded]));
+      std::copy_n(coder.lists, 2, outcome.lists);
+      coded |= has_code(order[i] % answers.depth);
+    }
     const int lists = coder.lists[0] == coder.lists[1] ? 1 : 2;
-    for (int which = 0; which < lists; ++which) {
+    for (int which = 0; coded && which < lists; ++which) {
       coder.encode_in(which);
       for (size_t i = first; i < end; ++i) {
         Outcome& outcome = outcomes[order[i]];
-        const float* query = &queries[outcome.query * padded];
-        coder.estimate(query, norms[outcome.query], &outcome.estimates[which],
-                       &outcome.widths[which]);
-        if (which == 0) outcome.score = static_cast<float>(coder.true_score(query));
-        outcome.lists[which] = coder.lists[which];
-        if (lists == 1) outcome.lists[1] = coder.lists[0];
+        coder.estimate(&queries[outcome.query * padded], norms[outcome.query],
+                       &outcome.estimates[which], &outcome.widths[which]);
       }
     }
     first = end;
@@ -217,7 +225,8 @@ void fit_widths(const std::vector<Outcome>& outcomes, size_t depth, size_t used,
   std::vector<float> needed;
   for (size_t first = 0; first < outcomes.size(); first += depth) {
     const float last = outcomes[first + used - 1].score;
-    for (size_t i = first; i < first + used; ++i) {
+    const size_t step = used > kDense ? kSparse : 1;
+    for (size_t i = first; i < first + used; i += step) {
       const float gap = last - outcomes[i].estimates[0];
       needed.push_back(gap <= 0 ? 0 : outcomes[i].widths[0] > 0 ? gap / outcomes[i].widths[0] : 0);
     }
