@@ -45,8 +45,8 @@ struct SharedBuild {
   Oid heap;
   Oid index;
   bool concurrent;
-  dsm_handle
-      team;  // a segment of its own, which goes when training ends; 0: the leader trains alone
+  // A segment of its own, which goes when training ends; 0: the leader trains alone.
+  dsm_handle team;
 
   ConditionVariable model_made;
 
