@@ -42,6 +42,8 @@ inline bool before(const Place& a, const Place& b) noexcept {
 inline Place place_of(const CodedRow& row) noexcept { return {row.score, row.place}; }
 inline Place just_after(const CodedRow& row) noexcept { return {row.score, row.place + 1}; }
 inline constexpr Place kFirstPlace = {std::numeric_limits<float>::infinity(), 0};
+inline constexpr Place kLastPlace = {-std::numeric_limits<float>::infinity(),
+                                     std::numeric_limits<uint64_t>::max()};
 
 // Heap order: the front is the row with the best bound.
 struct WorseBound {
@@ -119,8 +121,9 @@ struct OpenList {
 // The best rows of those offered: about `keep` of them, at least, and fewer than twice as many.
 class Collector {
  public:
-  // room: space for 2 * keep rows, keep >= 64.
-  Collector(CodedRow* room, uint32_t keep) noexcept : rows_(room), room_(2 * keep) {}
+  // room: space for 2 * keep rows, keep >= 64. end: no row that is not before it is wanted.
+  Collector(CodedRow* room, uint32_t keep, const Place& end = kLastPlace) noexcept
+      : rows_(room), room_(2 * keep), dropped_(before(end, kLastPlace)), worst_(end) {}
 
   // No row with a lower score is wanted any more.
   float threshold() const noexcept { return worst_.score; }
@@ -160,8 +163,8 @@ class Collector {
   CodedRow* rows_;
   uint32_t room_;
   uint32_t count_ = 0;
-  bool dropped_ = false;
-  Place worst_ = {-std::numeric_limits<float>::infinity(), std::numeric_limits<uint64_t>::max()};
+  bool dropped_;
+  Place worst_;
 };
 
 // Moves the `count` numbers with the largest scores (ties: the lower number) to the front of

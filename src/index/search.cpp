@@ -122,9 +122,21 @@ void evict(Search* search) {
   }
 }
 
-// One pass over opened lists number first .. end - 1 that have rows left.
-void collect(Search* search, uint32 first, uint32 end) {
-  Collector collector(search->room, search->keep);
+// How deep lists that are opened now need be collected: no deeper than those before them, since
+// nothing beyond the first floor leaves before a pass over all of them.
+Place first_floor(const Search* search) {
+  Place first = kLastPlace;
+  for (uint32 i = 0; i < search->opened; i++) {
+    const OpenList& open = search->open[i];
+    if (!open.done && before(open.floor, first)) first = open.floor;
+  }
+  return first;
+}
+
+// One pass over opened lists number first .. end - 1 that have rows left, for rows before
+// `deepest`.
+void collect(Search* search, uint32 first, uint32 end, const Place& deepest) {
+  Collector collector(search->room, search->keep, deepest);
   last_scan.passes++;
   for (uint32 i = first; i < end; i++) {
     if (search->open[i].done) continue;
@@ -169,15 +181,16 @@ void open_lists(Search* search, uint32 count) {
   for (uint32 i = first; i < count; i++) {
     search->open[i] = {search->order[i], false, kFirstPlace, kFirstPlace};
   }
+  const Place deepest = first_floor(search);
   search->opened = count;
   last_scan.lists_probed = count;
-  collect(search, first, count);
+  collect(search, first, count, deepest);
 }
 
 // Collects deeper in the lists that are open.
 void refill(Search* search) {
   set_keep(search, search->keep * 2);
-  collect(search, 0, search->opened);
+  collect(search, 0, search->opened, kLastPlace);
 }
 
 // The rows that have no code: few, and always compared exactly.

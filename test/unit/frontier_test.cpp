@@ -91,6 +91,22 @@ TEST(Frontier, ReadyRowsLeaveNearestFirst) {
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
 }
 
+TEST(Frontier, ACollectorTakesNothingFromItsEndOn) {
+  const std::vector<CodedRow> rows = random_rows(500, 100, 7);
+  const Place end = {50, 0};
+  std::vector<CodedRow> room(2 * 512);
+  Collector collector(room.data(), 512, end);
+  EXPECT_EQ(collector.threshold(), 50);
+  uint32_t expected = 0;
+  for (const CodedRow& row : rows) {
+    expected += before(place_of(row), end);
+    if (collector.wants(place_of(row))) collector.add(row);
+  }
+  EXPECT_EQ(collector.count(), expected);
+  EXPECT_FALSE(collector.complete());
+  EXPECT_EQ(collector.worst().score, end.score);
+}
+
 class CollectorOf : public testing::TestWithParam<std::tuple<size_t, uint32_t, size_t>> {};
 
 // Offers the rows as a scan does: by threshold() and wants(), or not at all.
