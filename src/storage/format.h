@@ -168,7 +168,7 @@ inline CopyLayout copy_layout(Rerank rerank, uint32 dims) {
   CopyLayout layout = {};
   layout.bytes = copy_bytes(rerank, dims);
   if (layout.bytes == 0) return layout;
-  // The shortest run that wastes at most 1/16 of its bytes, else the least wasteful of up to
+  // The shortest run that wastes at most 1/32 of its bytes, else the least wasteful of up to
   // eight pages more than one record needs.
   const uint32 least = (layout.bytes + kPayload - 1) / kPayload;
   double best = 2;
@@ -179,7 +179,7 @@ inline CopyLayout copy_layout(Rerank rerank, uint32 dims) {
     best = waste;
     layout.run_pages = pages;
     layout.run_records = records;
-    if (waste <= 1.0 / 16) break;
+    if (waste <= 1.0 / 32) break;
   }
   while ((1u << layout.index_bits) < layout.run_records) layout.index_bits++;
   return layout;

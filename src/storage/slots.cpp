@@ -178,7 +178,7 @@ uint32 store_row(IndexFile& file, MetaPage* meta, const ListGeometry& geometry, 
       address = claim.owned_copy;
     } else if (brings_copy) {
       const uint32 pages = pages_of_block(claim, layout);
-      if (pages > 3 || geometry.copies.run_pages > 1) {
+      if (pages > 3) {
         edit.abandon();
         reserved = reserve_copy_apart(file, meta, geometry, tail);
         write_copy_apart(file, geometry.copies, reserved, row.copy_record);
