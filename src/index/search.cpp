@@ -27,10 +27,6 @@ double distance_bound(const Search* search, float score) {
   }
 }
 
-void* allocate(Search* search, Size bytes) {
-  return MemoryContextAllocHuge(search->context, bytes);
-}
-
 // Makes the `count` lists with the best routes the head of `order`; the very best come first, so
 // that the collector's threshold is high from the start, the others as they lie in the file.
 void order_lists(Search* search, uint32 count) {
@@ -165,8 +161,9 @@ void collect(Search* search, uint32 first, uint32 end, const Place& deepest) {
 void set_keep(Search* search, uint32 keep) {
   keep = Min(keep, Max(search->most_pending / 2, kFirstKeep));
   if (keep <= search->keep) return;
-  if (search->room != nullptr) pfree(search->room);
-  search->room = static_cast<CodedRow*>(allocate(search, sizeof(CodedRow) * 2 * Size{keep}));
+  if (search->room != nullptr) release(&search->memory, search->room);
+  search->room =
+      static_cast<CodedRow*>(allocate(&search->memory, sizeof(CodedRow) * 2 * Size{keep}));
   search->keep = keep;
 }
 
@@ -203,7 +200,7 @@ void collect_uncodable(Search* search) {
   for_each_block(search->file, cached->heads[list], list, layout, search->carry, InvalidBlockNumber,
                  [&](const BlockView& block) { rows += __builtin_popcount(block.header()->used); });
   if (rows == 0) return;
-  uint64* tids = static_cast<uint64*>(allocate(search, sizeof(uint64) * rows));
+  uint64* tids = static_cast<uint64*>(allocate(&search->memory, sizeof(uint64) * rows));
   uint32 count = 0;
   for_each_block(search->file, cached->heads[list], list, layout, search->carry, InvalidBlockNumber,
                  [&](const BlockView& block) {
@@ -247,7 +244,7 @@ double scale_extreme(Metric metric, float* query, uint32 dims) {
 void begin_query(Search* search, const Vector* query) {
   const Model& model = search->cached->model;
   const ModelShape& shape = model.shape;
-  float* comparable = static_cast<float*>(allocate(search, sizeof(float) * shape.dims));
+  float* comparable = static_cast<float*>(allocate(&search->memory, sizeof(float) * shape.dims));
   comparable_vector(search->metric, search->cached->mean, query->x, shape.dims, comparable);
   search->query = query->x;
   search->unit = scale_extreme(search->metric, comparable, shape.dims);
@@ -256,12 +253,13 @@ void begin_query(Search* search, const Vector* query) {
   search->rounding =
       shape.metric == Metric::l2 ? std::sqrt(norm_squared(query->x, shape.dims)) * 0x1p-21f : 0;
 
-  float* prepared = static_cast<float*>(allocate(search, sizeof(float) * shape.padded_dims()));
+  float* prepared =
+      static_cast<float*>(allocate(&search->memory, sizeof(float) * shape.padded_dims()));
   search->prepared = prepared;
-  search->lut = static_cast<uint8*>(allocate(search, Size{shape.subspaces} * kCodewords));
-  search->list_scores = static_cast<float*>(allocate(search, sizeof(float) * shape.lists));
-  search->routes = static_cast<float*>(allocate(search, sizeof(float) * shape.lists));
-  search->order = static_cast<uint32*>(allocate(search, sizeof(uint32) * 2 * shape.lists));
+  search->lut = static_cast<uint8*>(allocate(&search->memory, Size{shape.subspaces} * kCodewords));
+  search->list_scores = static_cast<float*>(allocate(&search->memory, sizeof(float) * shape.lists));
+  search->routes = static_cast<float*>(allocate(&search->memory, sizeof(float) * shape.lists));
+  search->order = static_cast<uint32*>(allocate(&search->memory, sizeof(uint32) * 2 * shape.lists));
   search->order_scratch = search->order + shape.lists;
   prepare(shape, comparable, prepared);
   route(model, prepared, search->list_scores, search->routes);
@@ -289,9 +287,9 @@ bool rescored_enough(const Search* search) {
 void* grow(Search* search, void* items, uint32 count, uint32* room, uint32 wanted, Size size) {
   if (wanted <= *room) return items;
   *room = Max(wanted, *room * 2);
-  void* larger = allocate(search, size * *room);
+  void* larger = allocate(&search->memory, size * *room);
   if (count > 0) memcpy(larger, items, size * count);
-  if (items != nullptr) pfree(items);
+  if (items != nullptr) release(&search->memory, items);
   return larger;
 }
 
@@ -321,6 +319,7 @@ void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, Hea
   search->scan = scan;
   search->reader = reader;
   search->context = context;
+  search->memory = begin_memory(context);
   search->file = file;
   search->cached = cached;
   search->metric = shape.metric;
@@ -334,9 +333,10 @@ void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, Hea
   search->floor_key = kInfinity;
   search->last_emitted = -kInfinity;
   search->carry = static_cast<char*>(
-      allocate(search, Max(cached->geometry.coded.bytes, cached->geometry.special.bytes)));
-  search->record = static_cast<char*>(allocate(search, Max(cached->geometry.copies.bytes, 1u)));
-  search->decoded = static_cast<float*>(allocate(search, sizeof(float) * shape.dims));
+      allocate(&search->memory, Max(cached->geometry.coded.bytes, cached->geometry.special.bytes)));
+  search->record =
+      static_cast<char*>(allocate(&search->memory, Max(cached->geometry.copies.bytes, 1u)));
+  search->decoded = static_cast<float*>(allocate(&search->memory, sizeof(float) * shape.dims));
   if (too_far(search->metric, query)) {
     search->query = query->x;
     search->unit = 1;

@@ -3,7 +3,8 @@
 //
 // Invariants (see core/frontier.h for those of the candidates):
 //  * No pin and no lock is held between calls.
-//  * Everything lives in the memory context given to begin_search; resetting it ends the search.
+//  * Everything lives in the memory context given to begin_search, or is given back when that is
+//    reset, which ends the search.
 //  * Rows leave in the order of the operator's exact value among the rows known at that time.
 #include "core/codec.h"
 #include "core/frontier.h"
@@ -11,6 +12,7 @@
 #include "index/column.h"
 #include "index/model_cache.h"
 #include "index/options.h"
+#include "index/search_memory.h"
 
 namespace avq {
 
@@ -30,6 +32,7 @@ struct Search {
   IndexScanDesc scan;
   HeapReader* reader;
   MemoryContext context;
+  SearchMemory memory;
   IndexFile file;
   CachedIndex* cached;
   Metric metric;

@@ -59,8 +59,8 @@ bool read_indexed_value(HeapReader* reader, ItemPointer tid, Datum* value) {
 bool first_seen(Search* search, uint64 tid) {
   if (search->seen_count * 2 >= search->seen_room) {
     const uint32 room = Max(search->seen_room * 2, 1024u);
-    uint64* table = static_cast<uint64*>(MemoryContextAllocExtended(
-        search->context, sizeof(uint64) * room, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    uint64* table = static_cast<uint64*>(allocate(&search->memory, sizeof(uint64) * room));
+    memset(table, 0, sizeof(uint64) * room);
     uint64* old = search->seen;
     const uint32 old_room = search->seen_room;
     search->seen = table;
@@ -69,7 +69,7 @@ bool first_seen(Search* search, uint64 tid) {
     for (uint32 i = 0; i < old_room; i++) {
       if (old[i] != 0) first_seen(search, old[i]);
     }
-    if (old != nullptr) pfree(old);
+    if (old != nullptr) release(&search->memory, old);
   }
   // Fibonacci hashing; 0 is no TID, since offsets begin at 1.
   uint32 at =
