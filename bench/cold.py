@@ -14,14 +14,12 @@ import json
 
 import build
 import cold_pages
-import environment
-import goals
 import levels
 import methods
 import recall
 import report
-from cluster import Cluster, say
-from dataset import DataSet
+import sets
+from cluster import say
 
 kLimit = 10
 
@@ -150,18 +148,14 @@ def main():
   arguments = parse_arguments()
   overrides = {"shared_buffers": arguments.shared_buffers,
                "max_parallel_maintenance_workers": str(arguments.workers)}
-  with Cluster(arguments.bindir, None, overrides, arguments.methods.split(",")) as cluster:
-    document = {"environment": environment.describe(cluster.versions, cluster.server.settings),
-                "sets": []}
-    print(report.environment_text(document))
-    for name, metric in arguments.sets:
-      data = DataSet(arguments.data, name, metric)
-      if arguments.queries:
-        data.limit_queries(arguments.queries)
-      document["sets"].append(Cold(arguments, cluster, data).run())
-      print(f"\n## {name}, {metric}: pages per query, LIMIT {kLimit}\n\n"
-            + table(document["sets"][-1]), flush=True)
-  goals.finish(document, arguments)
+
+  def measure(cluster, data):
+    if arguments.queries:
+      data.limit_queries(arguments.queries)
+    return Cold(arguments, cluster, data).run()
+
+  sets.run(arguments, overrides, arguments.methods.split(","), measure,
+           f"pages per query, LIMIT {kLimit}", table)
 
 
 if __name__ == "__main__":

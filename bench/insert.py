@@ -15,11 +15,9 @@ import tempfile
 
 import build
 import dataset
-import environment
-import goals
 import report
-from cluster import Cluster, say, with_path
-from dataset import DataSet
+import sets
+from cluster import say, with_path
 
 kNoIndex = "none"
 
@@ -170,16 +168,9 @@ def main():
   specs = [f"{first}:table={kNoIndex}" if spec == kNoIndex else spec
            for spec in arguments.methods.split(",")]
   overrides = {"max_parallel_maintenance_workers": str(arguments.workers)}
-  with Cluster(arguments.bindir, None, overrides, specs) as cluster:
-    document = {"environment": environment.describe(cluster.versions, cluster.server.settings),
-                "sets": []}
-    print(report.environment_text(document))
-    for name, metric in arguments.sets:
-      data = DataSet(arguments.data, name, metric)
-      document["sets"].append(Inserts(arguments, cluster, data).run())
-      print(f"\n## {name}, {metric}: inserts after {arguments.start:,} rows\n\n"
-            + table(document["sets"][-1]), flush=True)
-  goals.finish(document, arguments)
+  sets.run(arguments, overrides, specs,
+           lambda cluster, data: Inserts(arguments, cluster, data).run(),
+           f"inserts after {arguments.start:,} rows", table)
 
 
 if __name__ == "__main__":
