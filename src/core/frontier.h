@@ -45,12 +45,22 @@ inline constexpr Place kFirstPlace = {std::numeric_limits<float>::infinity(), 0}
 inline constexpr Place kLastPlace = {-std::numeric_limits<float>::infinity(),
                                      std::numeric_limits<uint64_t>::max()};
 
+inline bool better(const CodedRow& a, const CodedRow& b) noexcept {
+  return before(place_of(a), place_of(b));
+}
 // Heap order: the front is the row with the best bound.
 struct WorseBound {
-  bool operator()(const CodedRow& a, const CodedRow& b) const noexcept {
-    return before(place_of(b), place_of(a));
-  }
+  bool operator()(const CodedRow& a, const CodedRow& b) const noexcept { return better(b, a); }
 };
+
+// The place behind the row that is number `rank` (from 0) of kSample rows spread over `count`.
+template <uint32_t kSample>
+Place split_place(const CodedRow* rows, uint32_t count, uint32_t rank) noexcept {
+  CodedRow sample[kSample];
+  for (uint32_t i = 0; i < kSample; i++) sample[i] = rows[uint64_t{i} * count / kSample];
+  std::nth_element(sample, sample + rank, sample + kSample, better);
+  return just_after(sample[rank]);
+}
 
 // Coded rows by falling bound. A scan of few rows takes a fraction of them: only the best eighth or
 // so is a heap, the others lie behind it as they come, until it is used up. All zero: empty.
@@ -75,15 +85,10 @@ struct Pending {
  private:
   // Parts the rows at one that is fourth of 32 in a sample. One pass without branches.
   void advance() noexcept {
-    constexpr uint32_t kSample = 32, kRank = 3, kFew = 64;
+    constexpr uint32_t kFew = 64;
     front = count;
     if (count > kFew) {
-      CodedRow sample[kSample];
-      for (uint32_t i = 0; i < kSample; i++) sample[i] = rows[uint64_t{i} * count / kSample];
-      std::nth_element(
-          sample, sample + kRank, sample + kSample,
-          [](const CodedRow& a, const CodedRow& b) { return before(place_of(a), place_of(b)); });
-      const Place end = just_after(sample[kRank]);
+      const Place end = split_place<32>(rows, count, 3);
       front = 0;
       for (uint32_t i = 0; i < count; i++) {
         std::swap(rows[i], rows[front]);
@@ -143,13 +148,7 @@ class Collector {
   // Drops about the worse half: those after the median of a sample, which one pass without branches
   // can do. Exact selection would cost several times as much, and nobody needs it.
   void compact() noexcept {
-    constexpr uint32_t kSample = 31;
-    CodedRow sample[kSample];
-    for (uint32_t i = 0; i < kSample; i++) sample[i] = rows_[uint64_t{i} * count_ / kSample];
-    std::nth_element(
-        sample, sample + kSample / 2, sample + kSample,
-        [](const CodedRow& a, const CodedRow& b) { return before(place_of(a), place_of(b)); });
-    worst_ = just_after(sample[kSample / 2]);
+    worst_ = split_place<31>(rows_, count_, 15);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count_; i++) {
       const CodedRow row = rows_[i];

@@ -149,6 +149,7 @@ std::vector<Outcome> score_answers(const Model& model, const Answers& answers,
     for (int which = 0; coded && which < lists; ++which) {
       coder.encode_in(which);
       for (size_t i = first; i < end; ++i) {
+        if (!has_code(order[i] % answers.depth)) continue;
         Outcome& outcome = outcomes[order[i]];
         coder.estimate(&queries[outcome.query * padded], norms[outcome.query],
                        &outcome.estimates[which], &outcome.widths[which]);

@@ -34,6 +34,9 @@ const char* build_phase_name(int64 phase);
 // Opens an index by OID and checks that it is an avq index that is ready to be read.
 Relation open_avq_index(Oid oid, LOCKMODE lock);
 
+// The table of an index, or ERRCODE_WRONG_OBJECT_TYPE: to lock it first.
+Oid table_of_index(Oid index);
+
 // Counters of the last scan of this backend, for avq_last_scan().
 struct ScanCounters {
   int64 lists_probed;

@@ -309,13 +309,8 @@ Datum avq_check(PG_FUNCTION_ARGS) {
   const Oid oid = PG_GETARG_OID(0);
   const bool heapallindexed = PG_GETARG_BOOL(1);
   // Heap before index, as everywhere.
-  const Oid heap_oid = IndexGetRelation(oid, true);
-  if (!OidIsValid(heap_oid)) {
-    ereport(ERROR,
-            (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("relation %u is not an avq index", oid)));
-  }
   Check check = {};
-  check.heap = table_open(heap_oid, AccessShareLock);
+  check.heap = table_open(table_of_index(oid), AccessShareLock);
   Relation index = open_avq_index(oid, AccessShareLock);
   const OwnerRights rights = take_owner_rights(check.heap);
 

@@ -138,15 +138,6 @@ bool tells_recall(Metric metric, const Vector* query) {
 
 }  // namespace
 
-Oid table_of_index(Oid index) {
-  const Oid table = IndexGetRelation(index, true);
-  if (!OidIsValid(table)) {
-    ereport(ERROR,
-            (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("relation %u is not an avq index", index)));
-  }
-  return table;
-}
-
 void refuse_nulls(FunctionCallInfo fcinfo) {
   for (int i = 0; i < PG_NARGS(); i++) {
     if (!PG_ARGISNULL(i)) continue;

@@ -10,9 +10,6 @@
 
 namespace avq {
 
-// The table of an index, or ERRCODE_WRONG_OBJECT_TYPE.
-Oid table_of_index(Oid index);
-
 // For functions that take an index and queries: errors at a NULL argument, since NULL instead of a
 // result would look like success to whoever selects no queries by mistake.
 void refuse_nulls(FunctionCallInfo fcinfo);

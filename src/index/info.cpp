@@ -48,6 +48,15 @@ Relation avq::open_avq_index(Oid oid, LOCKMODE lock) {
   return index;
 }
 
+Oid avq::table_of_index(Oid index) {
+  const Oid table = IndexGetRelation(index, true);
+  if (!OidIsValid(table)) {
+    ereport(ERROR,
+            (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("relation %u is not an avq index", index)));
+  }
+  return table;
+}
+
 namespace {
 
 const char* metric_name(Metric metric) {

@@ -2,13 +2,13 @@
 #include "index/search.h"
 
 #include "core/recall_model.h"
+#include "index/training.h"
 
 namespace avq {
 
 namespace {
 
 constexpr uint32 kFirstKeep = 512;
-constexpr double kFewRows = 256;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // The least distance of a row whose score, by its code's bound, is at most `score`.
@@ -102,9 +102,7 @@ void evict(Search* search) {
   const uint32 keep = search->most_pending / 2;
   if (search->pending.count <= keep) return;
   CodedRow* rows = search->pending.rows;
-  std::nth_element(
-      rows, rows + keep - 1, rows + search->pending.count,
-      [](const CodedRow& a, const CodedRow& b) { return before(place_of(a), place_of(b)); });
+  std::nth_element(rows, rows + keep - 1, rows + search->pending.count, better);
   const Place worst = just_after(rows[keep - 1]);
   search->pending.count = keep;
   for (uint32 i = 0; i < search->opened; i++) {
@@ -266,7 +264,8 @@ void begin_query(Search* search, const Vector* query) {
   // A fixed rerank depth ranks candidates by their estimates, without optimism.
   const RecallModel& recall = search->cached->meta.recall;
   // Nothing was learnt from a few rows, and to rescore them all costs little.
-  const bool few = recall.source == FittedOn::nothing && search->cached->coded_rows <= kFewRows;
+  const bool few =
+      recall.source == FittedOn::nothing && search->cached->coded_rows <= kLeastTrainingRows;
   const float width =
       settings.rerank_depth > 0 ? 0 : bound_width(recall, few ? 1 : search->target_recall);
   search->bound_width = width;
@@ -318,7 +317,6 @@ void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, Hea
   const ModelShape& shape = cached->model.shape;
   search->scan = scan;
   search->reader = reader;
-  search->context = context;
   search->memory = begin_memory(context);
   search->file = file;
   search->cached = cached;

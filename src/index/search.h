@@ -31,7 +31,6 @@ void end_heap_reader(HeapReader* reader);
 struct Search {
   IndexScanDesc scan;
   HeapReader* reader;
-  MemoryContext context;
   SearchMemory memory;
   IndexFile file;
   CachedIndex* cached;

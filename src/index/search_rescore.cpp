@@ -118,7 +118,7 @@ bool make_exact(Search* search, ReadyRow* row) {
   HeapReader* reader = search->reader;
   bool found = read_indexed_value(reader, &tid, &value);
   if (found) {
-    MemoryContext caller = MemoryContextSwitchTo(search->context);
+    MemoryContext caller = MemoryContextSwitchTo(search->memory.context);
     const Vector* vector = datum_get_vector(value);
     found = vector->dim == static_cast<int>(search->cached->meta.shape.dims);
     if (found) {

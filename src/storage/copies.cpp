@@ -4,12 +4,16 @@
 
 namespace avq {
 
-bool reserve_copy(WalEdit& edit, const CopyLayout& layout, BlockNumber run, uint32* address) {
-  PageInfo* info = page_info(edit.page(run, PageKind::copies));
+bool take_record(Page page, const CopyLayout& layout, BlockNumber run, uint32* address) {
+  PageInfo* info = page_info(page);
   if (info->owner >= layout.run_records) return false;
   *address = static_cast<uint32>(copy_address(layout, run, info->owner));
   info->owner++;
   return true;
+}
+
+bool reserve_copy(WalEdit& edit, const CopyLayout& layout, BlockNumber run, uint32* address) {
+  return take_record(edit.page(run, PageKind::copies), layout, run, address);
 }
 
 void write_copy(WalEdit& edit, const CopyLayout& layout, uint32 address, const char* record) {

@@ -42,7 +42,10 @@ void read_copy(IndexFile& file, const CopyLayout& layout, uint32 address, char* 
   }
 }
 
-// Takes the next record of the run at `run` as part of `edit`. Returns false if it is full.
+// Takes the next record of the run whose first page, in an edit, is `page`. False if it is full.
+bool take_record(Page page, const CopyLayout& layout, BlockNumber run, uint32* address);
+
+// The same as part of `edit`, to which it adds the page.
 bool reserve_copy(WalEdit& edit, const CopyLayout& layout, BlockNumber run, uint32* address);
 
 // Writes a record as part of `edit`.

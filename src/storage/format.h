@@ -99,7 +99,8 @@ struct ListEntry {
   BlockNumber open;   // the extent from which an insert searches a free slot
   uint32 open_block;  // and the block of it
   uint32 pages;       // in all extents
-  uint32 live, dead;  // as of the last build or VACUUM: rows; free slots that own a copy
+  uint32 live, dead;  // as of the last build or VACUUM: rows; free slots that own a copy,
+                      // 0 once an insert has found none
   uint32 spilled;     // and second codes
 };
 static_assert(sizeof(ListEntry) == 32);

@@ -72,10 +72,6 @@ bool claim_slot(IndexFile& file, uint32 list, const ListEntry& entry, const Bloc
   return false;
 }
 
-static bool same_open(const ListEntry& a, const ListEntry& b) {
-  return a.open == b.open && a.open_block == b.open_block;
-}
-
 void grow_list(IndexFile& file, const MetaPage& meta, uint32 list, const ListEntry& entry,
                const BlockLayout& layout, bool move_open) {
   // An eighth of what the list has, so that a long list stays in few pieces and a short one small.

@@ -16,6 +16,10 @@ inline uint32 extent_blocks(uint32 pages, const BlockLayout& layout) {
 
 void read_entry(IndexFile& file, const MetaPage& meta, uint32 list, ListEntry* entry);
 
+inline bool same_open(const ListEntry& a, const ListEntry& b) {
+  return a.open == b.open && a.open_block == b.open_block;
+}
+
 // Where an entry lies: its directory block and byte offset in the payload.
 struct EntryPlace {
   BlockNumber block;

@@ -113,11 +113,10 @@ uint32 reserve_copy_apart(IndexFile& file, MetaPage* meta, const ListGeometry& g
     const BlockNumber run = meta->copy_tails[tail];
     if (run != 0) {
       WalEdit edit(file, read_page(file, run, PageKind::copies, BUFFER_LOCK_EXCLUSIVE));
-      PageInfo* info = page_info(edit.main_page());
-      if (info->owner < geometry.copies.run_records) {
-        const uint32 record = info->owner++;
+      uint32 address;
+      if (take_record(edit.main_page(), geometry.copies, run, &address)) {
         edit.finish();
-        return static_cast<uint32>(copy_address(geometry.copies, run, record));
+        return address;
       }
       edit.abandon();
     }

@@ -32,8 +32,7 @@ void note_none_left(IndexFile& file, const MetaPage& meta, uint32 list, const Li
   const EntryPlace place = entry_place(meta, list);
   WalEdit edit(file, read_page(file, place.block, PageKind::directory, BUFFER_LOCK_EXCLUSIVE));
   ListEntry* stored = reinterpret_cast<ListEntry*>(payload(edit.main_page()) + place.offset);
-  if (stored->dead != entry.dead || stored->live != entry.live || stored->open != entry.open ||
-      stored->open_block != entry.open_block) {
+  if (stored->dead != entry.dead || stored->live != entry.live || !same_open(*stored, entry)) {
     edit.abandon();
     return;
   }

@@ -100,11 +100,18 @@ TEST(Team, HelpersDoSomeOfTheWork) {
   EXPECT_GT(crew.batches, 0u);
 }
 
-TEST(Team, TrainsTheSameModel) {
-  const auto rows = clustered_rows(4000, 16, 30, 0.5f, 0.3f, 3);
+// Something to train.
+struct Task {
+  std::vector<float> rows = clustered_rows(4000, 16, 30, 0.5f, 0.3f, 3);
   TrainingOptions options;
-  options.dims = 16;
-  options.lists = 40;
+  Task() {
+    options.dims = 16;
+    options.lists = 40;
+  }
+};
+
+TEST(Team, TrainsTheSameModel) {
+  const auto [rows, options] = Task();
   const TrainedModel alone = train(options, rows.data(), 4000, nullptr);
   Crew crew(rows, 16, 40, 2);
   static double reported;
@@ -120,10 +127,7 @@ TEST(Team, TrainsTheSameModel) {
 }
 
 TEST(Team, StopsWhenAsked) {
-  const auto rows = clustered_rows(4000, 16, 30, 0.5f, 0.3f, 3);
-  TrainingOptions options;
-  options.dims = 16;
-  options.lists = 40;
+  const auto [rows, options] = Task();
   Crew crew(rows, 16, 40, 2);
   EXPECT_THROW(train(
                    options, crew.team->sample(), 4000, []() noexcept { return true; }, crew.team),
@@ -131,10 +135,7 @@ TEST(Team, StopsWhenAsked) {
 }
 
 TEST(Team, EndsWhenAHelperFails) {
-  const auto rows = clustered_rows(4000, 16, 30, 0.5f, 0.3f, 3);
-  TrainingOptions options;
-  options.dims = 16;
-  options.lists = 40;
+  const auto [rows, options] = Task();
   Crew crew(rows, 16, 40, 2);
   crew.team->fail();
   try {
