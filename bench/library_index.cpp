@@ -50,7 +50,7 @@ LibraryIndex::LibraryIndex(const TrainingOptions& options, const float* rows, si
   const ModelShape& shape = model_.shape;
   comparable_.resize(shape.dims);
   prepared_.resize(shape.padded_dims());
-  scores_.resize(shape.lists);
+  router_.emplace(model_);
   routes_.resize(shape.lists);
   order_.resize(shape.lists);
   order_scratch_.resize(shape.lists);
@@ -150,7 +150,7 @@ void LibraryIndex::scan_lists(uint32_t probes, uint32_t keep) {
   params.base = tables_.base;
   for (uint32_t i = 0; i < probes; ++i) {
     const uint32_t list = order_[i];
-    params.list_score = scores_[list];
+    params.list_score = list_score(model_, prepared_.data(), list);
     // The processor follows a list by itself, but cannot know where the next one begins.
     if (i + 1 < probes) {
       const uint8_t* next = block(begin_[order_[i + 1]]);
@@ -218,7 +218,7 @@ void LibraryIndex::search(const float* query, uint32_t limit, const Effort& effo
   const uint32_t probes = std::min(effort.probes, lists());
   prepare(model_.shape, query, prepared_.data());
   comparable(model_.shape, query, comparable_.data());
-  route(model_, prepared_.data(), scores_.data(), routes_.data());
+  router_->route(prepared_.data(), routes_.data());
   choose_lists(probes);
   parts.routing += watch.lap();
   tables_ = build_tables(model_, prepared_.data(), effort.width, lut_.data());

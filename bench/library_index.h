@@ -6,11 +6,13 @@
 // numbers; copies lie in the order of the rows' first codes.
 // Errors: avq::Error, std::bad_alloc.
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/codec.h"
 #include "core/frontier.h"
 #include "core/rerank_copy.h"
+#include "core/router.h"
 #include "core/trainer.h"
 
 namespace avq::bench {
@@ -66,7 +68,8 @@ class LibraryIndex {
   uint32_t copy_bytes_ = 0;
 
   // Of the query under way.
-  std::vector<float> comparable_, prepared_, scores_, routes_, scratch_;
+  std::vector<float> comparable_, prepared_, routes_, scratch_;
+  std::optional<Router> router_;
   std::vector<uint8_t> lut_, codes_;
   std::vector<uint32_t> order_, order_scratch_, seen_;
   std::vector<CodedRow> room_;

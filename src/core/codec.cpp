@@ -225,44 +225,6 @@ void unpack_codes(const uint8_t* code_rows, size_t first, size_t count, uint32_t
   }
 }
 
-void route(const Model& model, const float* prepared, float* list_scores, float* routes) noexcept {
-  const ModelShape& shape = model.shape;
-  const size_t padded = shape.padded_dims();
-  dot_rows(prepared, model.centroids, shape.lists, padded, list_scores);
-  const float optimism = static_cast<float>(shape.route_sigma * exact_norm(prepared, padded));
-  const float bias = shape.metric == Metric::l2 ? 1.0f : 0.0f;
-  for (uint32_t l = 0; l < shape.lists; ++l) {
-    routes[l] = list_scores[l] - bias * model.assign_bias[l] + optimism * model.list_sigma[l];
-  }
-  if (shape.metric != Metric::inner_product) return;
-  // Optimism ranks the lists of long rows first. A query that resembles a row wants the lists
-  // besides whose rows have its direction, by the mean product over their rms norm.
-  constexpr uint32_t kAlike = 3;
-  uint32_t alike[kAlike] = {};
-  float best[kAlike];
-  std::fill(best, best + kAlike, -std::numeric_limits<float>::infinity());
-  float largest = best[0];
-  for (uint32_t l = 0; l < shape.lists; ++l) {
-    largest = std::max(largest, routes[l]);
-    const float sigma = model.list_sigma[l];
-    const float square = 2 * model.assign_bias[l] + static_cast<float>(shape.dims) * sigma * sigma;
-    const float cosine = square > 0 ? list_scores[l] / std::sqrt(square) : 0;
-    uint32_t at = kAlike;
-    for (; at > 0 && cosine > best[at - 1]; --at) {
-      if (at == kAlike) continue;
-      best[at] = best[at - 1];
-      alike[at] = alike[at - 1];
-    }
-    if (at == kAlike) continue;
-    best[at] = cosine;
-    alike[at] = l;
-  }
-  for (uint32_t i = std::min(kAlike, shape.lists); i > 0; --i) {
-    largest = std::nextafter(largest, std::numeric_limits<float>::max());
-    routes[alike[i - 1]] = largest;
-  }
-}
-
 namespace {
 
 // The 16 products of one subspace.

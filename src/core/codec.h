@@ -59,11 +59,6 @@ void unpack_codes(const uint8_t* code_rows, size_t first, size_t count, uint32_t
 
 // --- queries ------------------------------------------------------------------------------------
 
-// Routing scores of all lists for a prepared query: list_scores[l] = <q, c_l> and
-// route[l] = list_scores[l] (- |c_l|^2/2 for l2) + route_sigma * sigma_l * |q|; for inner product
-// the three lists nearest in direction come first.
-void route(const Model& model, const float* prepared, float* list_scores, float* routes) noexcept;
-
 struct QueryTables {
   float step;      // value of one LUT unit
   float base;      // sum of minima + optimism: z * error_scale * |q| / sqrt(dims)

@@ -118,6 +118,7 @@ struct Farther {
 // One opened list.
 struct OpenList {
   uint32_t list;
+  float score;   // <q, centroid>
   bool done;     // everything has been collected
   Place floor;   // rows before it have been collected, others not
   Place popped;  // just after the last of its rows that left the pending heap

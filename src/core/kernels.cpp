@@ -28,6 +28,7 @@ void choose() noexcept {
   choose_dense();
   choose_copy();
   choose_nearest();
+  choose_routing();
   choose_scan();
 }
 

@@ -45,6 +45,16 @@ void nearest_centres(const float* rows, size_t count, const float* centres, size
 void dot_matrix(const float* rows, size_t count, const float* centres, size_t centres_count,
                 size_t dims, float* products) noexcept;
 
+// --- routing ------------------------------------------------------------------------------------
+
+// Rows of dot_rows_int8 are a multiple of so many numbers, and a vector holds a divisor of it.
+inline constexpr size_t kRoutingStride = 32;
+
+// out[i] = <query, rows[i]> for i < count, summed as 32-bit integers, which may not overflow: the
+// same on every CPU. query: stride numbers; rows: count x stride; stride: of kRoutingStride.
+void dot_rows_int8(const int16_t* query, const int8_t* rows, size_t count, size_t stride,
+                   float* out) noexcept;
+
 // --- rerank copies ------------------------------------------------------------------------------
 
 // IEEE half, round to nearest even. Values must lie within half's range.

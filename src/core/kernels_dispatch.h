@@ -26,6 +26,7 @@ void choose() noexcept;
 void choose_dense() noexcept;
 void choose_copy() noexcept;
 void choose_nearest() noexcept;
+void choose_routing() noexcept;
 void choose_scan() noexcept;
 
 }  // namespace avq::kernels

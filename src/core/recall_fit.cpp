@@ -7,6 +7,7 @@
 
 #include "core/codec.h"
 #include "core/kernels.h"
+#include "core/router.h"
 
 namespace avq {
 namespace {
@@ -164,11 +165,12 @@ void rank_answers(const Model& model, const std::vector<float>& queries, size_t 
                   std::vector<Outcome>& outcomes, StopFlag stop) {
   const uint32_t lists = model.shape.lists;
   const size_t padded = model.shape.padded_dims();
-  std::vector<float> scores(lists), routes(lists);
+  Router router(model);
+  std::vector<float> routes(lists);
   std::vector<uint32_t> order(lists), rank(lists);
   for (size_t first = 0; first < outcomes.size(); first += depth) {
     check_stop(stop);
-    route(model, &queries[outcomes[first].query * padded], scores.data(), routes.data());
+    router.route(&queries[outcomes[first].query * padded], routes.data());
     std::iota(order.begin(), order.end(), 0u);
     std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
       return routes[a] > routes[b] || (routes[a] == routes[b] && a < b);

@@ -78,6 +78,8 @@ void load_model(IndexFile& file, CachedIndex* entry) {
     report_damage(file.relation, meta.model_start, "the model's checksum does not match");
   }
   entry->model = Model::over(meta.shape, floats);
+  entry->routing = make_routing_table(
+      entry->model, MemoryContextAllocHuge(entry->context, routing_table_bytes(meta.shape)));
   entry->mean = meta.shape.metric == Metric::l2 ? floats + Model::float_count(meta.shape) : nullptr;
 }
 

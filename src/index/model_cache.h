@@ -6,6 +6,7 @@
 // date, also under a running scan. An entry is freed only in acquire(), when an invalidation
 // has marked it and nobody refers to it; so a caller without a reference may use the result until
 // the next acquire(), and a scan, which spans calls, takes a reference.
+#include "core/routing.h"
 #include "storage/slots.h"
 
 namespace avq {
@@ -21,6 +22,7 @@ struct CachedIndex {
   MetaPage meta;  // copy_tails and recall as of acquire()
   ListGeometry geometry;
   Model model;
+  RoutingTable routing;   // made from it
   const float* mean;      // l2: subtracted from rows and queries (comparable_vector); else null
   BlockNumber* heads;     // first extents of all lists, the special ones included
   double coded_rows;      // in the model's lists, as of the last look at the directory

@@ -68,7 +68,7 @@ void scan_list(Search* search, uint32 number, BlockNumber after, Collector* coll
   params.lut = search->lut;
   params.step = search->tables.step;
   params.base = list_base(search, open.list);
-  params.list_score = search->list_scores[open.list];
+  params.list_score = open.score;
   last_scan.code_pages += for_each_block(
       search->file, cached->heads[open.list], open.list, layout, search->carry, after,
       [&](const BlockView& block) {
@@ -174,7 +174,9 @@ void open_lists(Search* search, uint32 count) {
   search->open = static_cast<OpenList*>(
       grow(search, search->open, first, &search->open_room, count, sizeof(OpenList)));
   for (uint32 i = first; i < count; i++) {
-    search->open[i] = {search->order[i], false, kFirstPlace, kFirstPlace};
+    const uint32 list = search->order[i];
+    const float score = list_score(search->cached->model, search->prepared, list);
+    search->open[i] = {list, score, false, kFirstPlace, kFirstPlace};
   }
   const Place deepest = first_floor(search);
   search->opened = count;
@@ -255,12 +257,14 @@ void begin_query(Search* search, const Vector* query) {
       static_cast<float*>(allocate(&search->memory, sizeof(float) * shape.padded_dims()));
   search->prepared = prepared;
   search->lut = static_cast<uint8*>(allocate(&search->memory, Size{shape.subspaces} * kCodewords));
-  search->list_scores = static_cast<float*>(allocate(&search->memory, sizeof(float) * shape.lists));
   search->routes = static_cast<float*>(allocate(&search->memory, sizeof(float) * shape.lists));
   search->order = static_cast<uint32*>(allocate(&search->memory, sizeof(uint32) * 2 * shape.lists));
   search->order_scratch = search->order + shape.lists;
   prepare(shape, comparable, prepared);
-  route(model, prepared, search->list_scores, search->routes);
+  const RoutingTable& table = search->cached->routing;
+  int16* scratch = static_cast<int16*>(allocate(&search->memory, sizeof(int16) * table.stride));
+  route(model, table, prepared, scratch, search->routes);
+  release(&search->memory, scratch);
   // A fixed rerank depth ranks candidates by their estimates, without optimism.
   const RecallModel& recall = search->cached->meta.recall;
   // Nothing was learnt from a few rows, and to rescore them all costs little.

@@ -8,6 +8,7 @@
 //  * Rows leave in the order of the operator's exact value among the rows known at that time.
 #include "core/codec.h"
 #include "core/frontier.h"
+#include "core/routing.h"
 #include "index/am.h"
 #include "index/column.h"
 #include "index/model_cache.h"
@@ -46,7 +47,6 @@ struct Search {
   float bound_width;        // z of the error bound
   QueryTables tables;
   uint8* lut;
-  float* list_scores;
 
   uint32* order;  // all lists; the first `opened` are open
   uint32* order_scratch;

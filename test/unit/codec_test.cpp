@@ -10,6 +10,7 @@
 #include "core/anisotropic.h"
 #include "core/bfloat16.h"
 #include "core/kernels.h"
+#include "core/routing.h"
 #include "core/trainer.h"
 #include "synthetic.h"
 
@@ -256,10 +257,9 @@ Keys scan(const Index& index, const float* raw_query, float z, QueryTables* tabl
   const Model model = index.model.view();
   const ModelShape& shape = model.shape;
   const size_t padded = shape.padded_dims();
-  std::vector<float> query(padded), list_scores(shape.lists), routes(shape.lists);
+  std::vector<float> query(padded);
   std::vector<uint8_t> lut(shape.subspaces * kCodewords);
   prepare(shape, raw_query, query.data());
-  route(model, query.data(), list_scores.data(), routes.data());
   const QueryTables tables = build_tables(model, query.data(), z, lut.data());
   if (tables_out != nullptr) *tables_out = tables;
   Keys keys;
@@ -270,8 +270,8 @@ Keys scan(const Index& index, const float* raw_query, float z, QueryTables* tabl
     float offsets[kBlockRows] = {}, out[kBlockRows];
     scales[5] = float_to_bfloat16(index.encoded[i].scale);
     offsets[5] = index.encoded[i].offset;
-    const ScanParams params = {lut.data(), tables.step, tables.base, list_scores[index.lists[i]],
-                               -INFINITY};
+    const ScanParams params = {lut.data(), tables.step, tables.base,
+                               list_score(model, query.data(), index.lists[i]), -INFINITY};
     score_block(block.data(), shape.subspaces, scales, offsets, params, out);
     keys.key.push_back(out[5]);
     keys.scale.push_back(index.encoded[i].scale);
@@ -348,57 +348,6 @@ TEST(Tables, UseTheWholeByte) {
   EXPECT_EQ(*std::max_element(lut.begin(), lut.end()), 255);
   for (size_t m = 0; m < index.model.shape.subspaces; ++m) {
     EXPECT_EQ(*std::min_element(&lut[m * kCodewords], &lut[m * kCodewords] + kCodewords), 0);
-  }
-}
-
-TEST(Route, AddsOptimismAndTheBiasOfL2) {
-  for (const Metric metric : kMetrics) {
-    Index index(options_for(metric), test_rows(1000));
-    index.model.shape.route_sigma = 1.5f;
-    const Model model = index.model.view();
-    const size_t padded = model.shape.padded_dims();
-    const auto query = gaussian_rows(1, padded, 3);
-    std::vector<float> scores(model.shape.lists), routes(model.shape.lists);
-    route(model, query.data(), scores.data(), routes.data());
-    const double norm = exact_norm(query.data(), padded);
-    size_t raised = 0;
-    for (uint32_t l = 0; l < model.shape.lists; ++l) {
-      const float* centroid = model.centroids + l * padded;
-      const double product = true_score(Metric::inner_product, query.data(), centroid, padded);
-      const double bias = metric == Metric::l2 ? norm_squared(centroid, padded) / 2 : 0;
-      EXPECT_NEAR(scores[l], product, 1e-4);
-      const double expected = product - bias + 1.5 * model.list_sigma[l] * norm;
-      if (metric == Metric::inner_product && routes[l] > expected + 1e-3) {
-        ++raised;  // one of the lists of the query's direction
-        continue;
-      }
-      EXPECT_NEAR(routes[l], expected, 1e-3);
-    }
-    EXPECT_LE(raised, 3u);
-  }
-}
-
-// By inner product the list of a row much like the query is probed at once, wherever the optimism
-// about lists of long rows would put it.
-TEST(Route, OpensTheListsOfTheQuerysDirectionFirst) {
-  Index index(options_for(Metric::inner_product), test_rows(2000));
-  index.model.shape.route_sigma = 4;
-  const Model model = index.model.view();
-  const size_t padded = model.shape.padded_dims();
-  std::vector<float> scores(model.shape.lists), routes(model.shape.lists);
-  for (size_t i = 0; i < 200; ++i) {
-    const float* query = &index.prepared[i * padded];
-    route(model, query, scores.data(), routes.data());
-    uint32_t alike = 0;
-    double best = -INFINITY;
-    for (uint32_t l = 0; l < model.shape.lists; ++l) {
-      const double sigma = model.list_sigma[l];
-      const double norm = std::sqrt(2 * model.assign_bias[l] + model.shape.dims * sigma * sigma);
-      if (scores[l] / norm <= best) continue;
-      best = scores[l] / norm;
-      alike = l;
-    }
-    for (uint32_t l = 0; l < model.shape.lists; ++l) EXPECT_LE(routes[l], routes[alike]) << i;
   }
 }
 

@@ -221,6 +221,31 @@ TEST_P(Kernels, DotRowsGivesEachRowItsProductWhateverStandsBesideIt) {
   }
 }
 
+TEST_P(Kernels, DotRowsInt8IsExact) {
+  for (const size_t stride : {32, 64, 96, 128, 416}) {
+    for (const size_t count : {0, 1, 2, 3, 7}) {
+      std::vector<int16_t> query(stride);
+      std::vector<int8_t> rows(count * stride);
+      for (size_t i = 0; i < stride; ++i)
+        query[i] = static_cast<int16_t>(i % 3 == 0 ? -32767 : 32767);
+      for (auto& value : rows)
+        value = static_cast<int8_t>(std::clamp(60 * normal(), -127.0f, 127.0f));
+      if (count > 2) std::fill_n(rows.begin(), stride, int8_t{127});
+      Placed<int16_t> q(query, 5);
+      Placed<int8_t> r(rows, 9);
+      Placed<float> out(count, 3, 32);
+      dot_rows_int8(q.data(), r.data(), count, stride, out.data());
+      ASSERT_TRUE(out.canaries_intact());
+      const std::vector<float> result = out.values();
+      for (size_t i = 0; i < count; ++i) {
+        int32_t exact = 0;
+        for (size_t k = 0; k < stride; ++k) exact += query[k] * rows[i * stride + k];
+        ASSERT_EQ(result[i], static_cast<float>(exact)) << stride << " x " << count;
+      }
+    }
+  }
+}
+
 // --- nearest centre -----------------------------------------------------------------------------
 
 struct Nearest {

@@ -1,6 +1,7 @@
 // From a target recall to work: more recall never means less work, the ends mean what they say, and
 // what was fitted on some queries holds for others.
 #include "core/recall_model.h"
+#include "core/router.h"
 
 #include <gtest/gtest.h>
 
@@ -141,13 +142,14 @@ double share_in_lists(const Model& model, const std::vector<float>& rows,
                       const std::vector<float>& queries, const std::vector<uint32_t>& answers,
                       size_t stored, size_t depth, uint32_t probes) {
   const size_t padded = model.shape.padded_dims(), dims = model.shape.dims;
-  std::vector<float> prepared(padded), scores(model.shape.lists), routes(model.shape.lists);
+  std::vector<float> prepared(padded), routes(model.shape.lists);
+  Router router(model);
   std::vector<float> scratch(spill_scratch_floats(model.shape));
   double found = 0;
   const size_t count = queries.size() / dims;
   for (size_t q = 0; q < count; ++q) {
     prepare(model.shape, &queries[q * dims], prepared.data());
-    route(model, prepared.data(), scores.data(), routes.data());
+    router.route(prepared.data(), routes.data());
     for (size_t i = 0; i < depth; ++i) {
       std::vector<float> row(padded);
       uint32_t list, second;
