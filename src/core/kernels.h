@@ -91,6 +91,14 @@ struct ScanParams {
 uint32_t score_block(const uint8_t* codes, size_t subspaces, const uint16_t* scales,
                      const float* offsets, const ScanParams& params, float* keys) noexcept;
 
+// The same in pieces, for a block whose codes do not lie together: sums[j] += the table entries of
+// row j in the `count` code rows from number `first` on, which begin at `codes`; then the keys. All
+// 32 sums begin at 0.
+void add_code_sums(const uint8_t* codes, size_t first, size_t count, const ScanParams& params,
+                   int32_t* sums) noexcept;
+uint32_t score_sums(const int32_t* sums, const uint16_t* scales, const float* offsets,
+                    const ScanParams& params, float* keys) noexcept;
+
 // The name of the instruction set in use, for avq_index_info and the bench ("AVX2", ...).
 const char* kernel_target() noexcept;
 

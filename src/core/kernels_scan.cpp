@@ -192,21 +192,28 @@ HWY_INLINE uint32_t keys_of(const Sum* HWY_RESTRICT sums, const uint16_t* HWY_RE
 }
 
 template <bool kSmall>
+HWY_INLINE void add_sums(const uint8_t* codes, const uint8_t* lut, size_t subspaces,
+                         int32_t* sums) {
+  constexpr size_t kPart = kSubspacesPer16Bits<kSmall>;
+  HWY_ALIGN uint16_t part[kBlockRows];
+  for (size_t m = 0; m < subspaces; m += kPart) {
+    sum_codes<kSmall>(codes + m * kCodeRowBytes, lut + m * kCodeRowBytes,
+                      HWY_MIN(kPart, subspaces - m), part);
+    for (size_t j = 0; j < kBlockRows; ++j) sums[j] += part[j];
+  }
+}
+
+template <bool kSmall>
 HWY_INLINE uint32_t score(const uint8_t* codes, size_t subspaces, const uint16_t* scales,
                           const float* offsets, const ScanParams& params, float* keys) {
-  constexpr size_t kPart = kSubspacesPer16Bits<kSmall>;
-  HWY_ALIGN uint16_t sums[kBlockRows];
-  if (HWY_LIKELY(subspaces <= kPart)) {
+  if (HWY_LIKELY(subspaces <= kSubspacesPer16Bits<kSmall>)) {
+    HWY_ALIGN uint16_t sums[kBlockRows];
     sum_codes<kSmall>(codes, params.lut, subspaces, sums);
     return keys_of(sums, scales, offsets, params, keys);
   }
-  HWY_ALIGN int32_t wide[kBlockRows] = {0};
-  for (size_t m = 0; m < subspaces; m += kPart) {
-    sum_codes<kSmall>(codes + m * kCodeRowBytes, params.lut + m * kCodeRowBytes,
-                      HWY_MIN(kPart, subspaces - m), sums);
-    for (size_t j = 0; j < kBlockRows; ++j) wide[j] += sums[j];
-  }
-  return keys_of(wide, scales, offsets, params, keys);
+  HWY_ALIGN int32_t sums[kBlockRows] = {0};
+  add_sums<kSmall>(codes, params.lut, subspaces, sums);
+  return keys_of(sums, scales, offsets, params, keys);
 }
 
 uint32_t score_block(const uint8_t* codes, size_t subspaces, const uint16_t* scales,
@@ -217,6 +224,21 @@ uint32_t score_block(const uint8_t* codes, size_t subspaces, const uint16_t* sca
   return score<false>(codes, subspaces, scales, offsets, params, keys);
 }
 
+void add_code_sums(const uint8_t* codes, size_t first, size_t count, const ScanParams& params,
+                   int32_t* sums) {
+  const uint8_t* lut = params.lut + first * kCodeRowBytes;
+  if (params.max_entry <= kSmallEntry) {
+    add_sums<true>(codes, lut, count, sums);
+  } else {
+    add_sums<false>(codes, lut, count, sums);
+  }
+}
+
+uint32_t score_sums(const int32_t* sums, const uint16_t* scales, const float* offsets,
+                    const ScanParams& params, float* keys) {
+  return keys_of(sums, scales, offsets, params, keys);
+}
+
 }  // namespace avq::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -224,14 +246,30 @@ HWY_AFTER_NAMESPACE();
 namespace avq {
 
 AVQ_KERNEL(score_block);
+AVQ_KERNEL(add_code_sums);
+AVQ_KERNEL(score_sums);
 
 namespace kernels {
-void choose_scan() noexcept { AVQ_CHOOSE(score_block); }
+void choose_scan() noexcept {
+  AVQ_CHOOSE(score_block);
+  AVQ_CHOOSE(add_code_sums);
+  AVQ_CHOOSE(score_sums);
+}
 }  // namespace kernels
 
 uint32_t score_block(const uint8_t* codes, size_t subspaces, const uint16_t* scales,
                      const float* offsets, const ScanParams& params, float* keys) noexcept {
   return chosen_score_block(codes, subspaces, scales, offsets, params, keys);
+}
+
+void add_code_sums(const uint8_t* codes, size_t first, size_t count, const ScanParams& params,
+                   int32_t* sums) noexcept {
+  chosen_add_code_sums(codes, first, count, params, sums);
+}
+
+uint32_t score_sums(const int32_t* sums, const uint16_t* scales, const float* offsets,
+                    const ScanParams& params, float* keys) noexcept {
+  return chosen_score_sums(sums, scales, offsets, params, keys);
 }
 
 }  // namespace avq

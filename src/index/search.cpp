@@ -60,32 +60,65 @@ float list_base(const Search* search, uint32 list) {
 }
 
 // Scores the blocks of one opened list into the collector.
+class ListScan {
+ public:
+  ListScan(const Search* search, uint32 number, Collector* collector)
+      : layout_(search->cached->geometry.coded),
+        collector_(collector),
+        floor_(search->open[number].floor),
+        number_(number) {
+    params_.lut = search->lut;
+    params_.step = search->tables.step;
+    params_.base = list_base(search, search->open[number].list);
+    params_.list_score = search->open[number].score;
+  }
+
+  void whole(const BlockView& block) {
+    const uint32 used = block.header()->used;
+    if (used == 0) return;
+    params_.threshold = collector_->threshold();
+    float keys[kBlockRows];
+    const uint32 mask = score_block(block.codes(), layout_.subspaces, block.scales(),
+                                    block.offsets(), params_, keys);
+    offer(block, used & mask, keys);
+  }
+  void codes(const uint8* codes, uint32 first, uint32 count) {
+    add_code_sums(codes, first, count, params_, sums_);
+  }
+  void crossing(const BlockView& block) {
+    const uint32 used = block.header()->used;
+    params_.threshold = collector_->threshold();
+    float keys[kBlockRows];
+    const uint32 mask = score_sums(sums_, block.scales(), block.offsets(), params_, keys);
+    memset(sums_, 0, sizeof(sums_));
+    if (used != 0) offer(block, used & mask, keys);
+  }
+
+ private:
+  void offer(const BlockView& block, uint32 mask, const float* keys) {
+    last_scan.blocks_scored++;
+    for (; mask != 0; mask &= mask - 1) {
+      const int slot = __builtin_ctz(mask);
+      const Place place = {keys[slot], pack_tid(block.tids()[slot]) << 16 | number_};
+      if (!collector_->wants(place) || before(place, floor_)) continue;
+      collector_->add({place.score, block.copy(slot), place.place});
+    }
+  }
+
+  const BlockLayout& layout_;
+  Collector* collector_;
+  Place floor_;
+  uint32 number_;
+  ScanParams params_;
+  int32 sums_[kBlockRows] = {};  // of the block that crosses a page's end
+};
+
 void scan_list(Search* search, uint32 number, BlockNumber after, Collector* collector) {
   const CachedIndex* cached = search->cached;
-  const OpenList& open = search->open[number];
-  const BlockLayout& layout = cached->geometry.coded;
-  ScanParams params;
-  params.lut = search->lut;
-  params.step = search->tables.step;
-  params.base = list_base(search, open.list);
-  params.list_score = open.score;
-  last_scan.code_pages += for_each_block(
-      search->file, cached->heads[open.list], open.list, layout, search->carry, after,
-      [&](const BlockView& block) {
-        const uint32 used = block.header()->used;
-        if (used == 0) return;
-        last_scan.blocks_scored++;
-        params.threshold = collector->threshold();
-        float keys[kBlockRows];
-        uint32 mask = used & score_block(block.codes(), layout.subspaces, block.scales(),
-                                         block.offsets(), params, keys);
-        for (; mask != 0; mask &= mask - 1) {
-          const int slot = __builtin_ctz(mask);
-          const Place place = {keys[slot], pack_tid(block.tids()[slot]) << 16 | number};
-          if (!collector->wants(place) || before(place, open.floor)) continue;
-          collector->add({place.score, block.copy(slot), place.place});
-        }
-      });
+  const uint32 list = search->open[number].list;
+  ListScan scan(search, number, collector);
+  last_scan.code_pages += for_each_block(search->file, cached->heads[list], list,
+                                         cached->geometry.coded, search->carry, after, scan);
 }
 
 void compute_floor(Search* search) {
@@ -190,29 +223,43 @@ void refill(Search* search) {
   collect(search, 0, search->opened, kLastPlace);
 }
 
+// Counts the rows of a list without codes and notes the first `room` of them.
+struct TidList {
+  uint64* tids;
+  uint32 room, seen;
+
+  void whole(const BlockView& block) {
+    for (uint32 used = block.header()->used; used != 0; used &= used - 1) {
+      if (seen < room) tids[seen] = pack_tid(block.tids()[__builtin_ctz(used)]);
+      seen++;
+    }
+  }
+  void crossing(const BlockView& block) { whole(block); }
+  void codes(const uint8*, uint32, uint32) {}
+};
+
 // The rows that have no code: few, and always compared exactly.
 void collect_uncodable(Search* search) {
   const CachedIndex* cached = search->cached;
   const uint32 list = special_list(cached->meta, kUncodableList);
   const BlockLayout& layout = cached->geometry.special;
   // Memory cannot be had under a page's lock: count, then fill.
-  uint32 rows = 0;
-  for_each_block(search->file, cached->heads[list], list, layout, search->carry, InvalidBlockNumber,
-                 [&](const BlockView& block) { rows += __builtin_popcount(block.header()->used); });
-  if (rows == 0) return;
-  uint64* tids = static_cast<uint64*>(allocate(&search->memory, sizeof(uint64) * rows));
-  uint32 count = 0;
-  for_each_block(search->file, cached->heads[list], list, layout, search->carry, InvalidBlockNumber,
-                 [&](const BlockView& block) {
-                   for (uint32 used = block.header()->used; used != 0 && count < rows;
-                        used &= used - 1) {
-                     tids[count++] = pack_tid(block.tids()[__builtin_ctz(used)]);
-                   }
-                 });
+  TidList tids = {nullptr, 0, 0};
+  const auto walk = [&] {
+    for_each_block(search->file, cached->heads[list], list, layout, search->carry,
+                   InvalidBlockNumber, tids);
+  };
+  walk();
+  if (tids.seen == 0) return;
+  tids.tids = static_cast<uint64*>(allocate(&search->memory, sizeof(uint64) * tids.seen));
+  tids.room = tids.seen;
+  tids.seen = 0;
+  walk();
+  const uint32 count = Min(tids.seen, tids.room);
   for (uint32 i = 0; i < count; i++) {
     CHECK_FOR_INTERRUPTS();
     ReadyRow row = {};
-    row.tid = tids[i];
+    row.tid = tids.tids[i];
     if (make_exact(search, &row)) push_ready(search, row);
   }
 }
@@ -335,7 +382,7 @@ void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, Hea
   search->floor_key = kInfinity;
   search->last_emitted = -kInfinity;
   search->carry = static_cast<char*>(
-      allocate(&search->memory, Max(cached->geometry.coded.bytes, cached->geometry.special.bytes)));
+      allocate(&search->memory, Max(cached->geometry.coded.codes, cached->geometry.special.codes)));
   search->record =
       static_cast<char*>(allocate(&search->memory, Max(cached->geometry.copies.bytes, 1u)));
   search->decoded = static_cast<float*>(allocate(&search->memory, sizeof(float) * shape.dims));

@@ -49,20 +49,37 @@ struct BlockView {
   const uint8* codes() const { return reinterpret_cast<const uint8*>(bytes + layout->codes); }
 };
 
-// Calls visit(const BlockView&) for every block of the list whose first extent is `head`, in
-// physical order: each page is pinned and share-locked once, one at a time, and a block is visited
-// under the lock of the page it ends on. `carry` has room for one block. The visitor must not
-// lock anything and must not raise an error. `after` is a page that the caller will want next, or
-// invalid: it and the list's own next pages are prefetched. Returns the number of pages read.
-template <class Visit>
+// Shows every block of the list whose first extent is `head` to `visitor`, in physical order: each
+// page is pinned and share-locked once, one at a time.
+//   visitor.whole(const BlockView&)         a block, under the lock of its page
+// A block that crosses a page's end is shown as it comes:
+//   visitor.codes(const uint8*, first, n)   code rows first .. first + n - 1, under their page's
+//   lock visitor.crossing(const BlockView&)      its header and columns in `carry`, no codes, when
+//   all of
+//                                           its code rows have been shown
+// `carry` has room for one block less its codes. The visitor must not lock anything and must not
+// raise an error. `after` is a page that the caller will want next, or invalid: it and the list's
+// own next pages are prefetched. Returns the number of pages read.
+template <class Visitor>
 uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const BlockLayout& layout,
-                      char* carry, BlockNumber after, Visit&& visit) {
+                      char* carry, BlockNumber after, Visitor& visitor) {
   uint32 pages_read = 0;
   BlockNumber extent = head;
   while (extent != InvalidBlockNumber) {
     BlockNumber next = InvalidBlockNumber;
     uint32 pages = 1;
-    uint32 carried = 0;
+    uint32 shown = 0;  // bytes of a crossing block
+    // Shows the next `length` bytes of a crossing block.
+    const auto show = [&](const char* at, uint32 length) {
+      const uint32 columns = Min(length, layout.codes - Min(shown, layout.codes));
+      memcpy(carry + shown, at, columns);
+      if (length > columns) {
+        const uint32 first = (shown + columns - layout.codes) / kCodeRowBytes;
+        visitor.codes(reinterpret_cast<const uint8*>(at + columns), first,
+                      (length - columns) / kCodeRowBytes);
+      }
+      shown += length;
+    };
     for (uint32 i = 0; i < pages; i++) {
       CHECK_FOR_INTERRUPTS();
       Buffer buffer = read_page(file, extent + i, PageKind::codes, BUFFER_LOCK_SHARE);
@@ -78,15 +95,15 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
       if (ahead != nullptr) prefetch_bytes(ahead, kPayloadStart + sizeof(BlockHeader));
       const char* at = payload(BufferGetPage(buffer));
       uint32 left = kPayload;
-      if (carried > 0) {
-        const uint32 take = Min(layout.bytes - carried, left);
-        memcpy(carry + carried, at, take);
-        carried += take;
+      if (shown > 0) {
+        const uint32 take = Min(layout.bytes - shown, left);
+        if (ahead != nullptr) prefetch_bytes(ahead + (BLCKSZ - left), take);
+        show(at, take);
         at += take;
         left -= take;
-        if (carried == layout.bytes) {
-          visit(BlockView{carry, &layout});
-          carried = 0;
+        if (shown == layout.bytes) {
+          visitor.crossing(BlockView{carry, &layout});
+          shown = 0;
         }
       }
       while (left >= layout.bytes) {
@@ -96,13 +113,13 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
           prefetch_bytes(ahead + (BLCKSZ - left), layout.tids);
           prefetch_bytes(ahead + (BLCKSZ - left) + layout.codes, layout.bytes - layout.codes);
         }
-        visit(BlockView{at, &layout});
+        visitor.whole(BlockView{at, &layout});
         at += layout.bytes;
         left -= layout.bytes;
       }
-      if (left > 0 && carried == 0 && i + 1 < pages) {
-        memcpy(carry, at, left);
-        carried = left;
+      if (left > 0 && shown == 0 && i + 1 < pages) {
+        if (ahead != nullptr) prefetch_bytes(ahead + (BLCKSZ - left), left);
+        show(at, left);
       }
       UnlockReleaseBuffer(buffer);
       if (++pages_read > file.blocks && pages_read > RelationGetNumberOfBlocks(file.relation)) {

@@ -506,6 +506,24 @@ Scored score(const Block& block, bool with_offsets, float threshold, size_t misa
   return {mask, keys.values()};
 }
 
+// The same block, shown in two pieces.
+Scored score_cut(const Block& block, bool with_offsets, float threshold, size_t cut) {
+  const ScanParams params{block.lut.data(), block.step, block.base,
+                          block.list_score, threshold,  block.max_entry};
+  const size_t subspaces = block.codes.size() / kCodeRowBytes;
+  Placed<uint8_t> head({block.codes.begin(), block.codes.begin() + long(cut * kCodeRowBytes)}, 3);
+  Placed<uint8_t> tail({block.codes.begin() + long(cut * kCodeRowBytes), block.codes.end()}, 7);
+  int32_t sums[kBlockRows] = {0};
+  add_code_sums(head.data(), 0, cut, params, sums);
+  add_code_sums(tail.data(), cut, subspaces - cut, params, sums);
+  Placed<float> keys(kBlockRows, 8, 64);
+  const uint32_t mask =
+      score_sums(sums, block.scales.data(), with_offsets ? block.offsets.data() : nullptr, params,
+                 keys.data());
+  EXPECT_TRUE(keys.canaries_intact());
+  return {mask, keys.values()};
+}
+
 constexpr float kNoThreshold = -std::numeric_limits<float>::infinity();
 
 TEST_P(Kernels, BlockKeysEqualPlainSums) {
@@ -526,6 +544,9 @@ TEST_P(Kernels, BlockKeysEqualPlainSums) {
           ASSERT_NEAR(scored.keys[j], block.key(j, with_offsets), block.slack(j))
               << subspaces << " subspaces, row " << j << (saturated ? ", saturated" : "");
         }
+        const Scored cut = score_cut(block, with_offsets, kNoThreshold, subspaces / 3);
+        ASSERT_EQ(cut.mask, scored.mask);
+        ASSERT_EQ(cut.keys, scored.keys) << subspaces;
       }
     }
   }
