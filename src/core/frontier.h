@@ -65,13 +65,29 @@ Place split_place(const CodedRow* rows, uint32_t count, uint32_t rank) noexcept 
 // Coded rows by falling bound. A scan of few rows takes a fraction of them: only the best eighth or
 // so is a heap, the others lie behind it as they come, until it is used up. All zero: empty.
 struct Pending {
-  CodedRow* rows;  // [0, front) a heap, each before all of [front, count)
+  CodedRow* rows;  // [0, front) a heap of rows before `end`; [front, count) the others
   uint32_t count, front;
+  Place end;
 
-  // After rows were added or removed by the caller: any of them may be the best now.
+  // After rows were changed by the caller: any of them may be the best now.
   void disturb() noexcept {
     front = 0;
     if (count > 0) advance();
+  }
+  // Adds rows, for which there must be room.
+  void add(const CodedRow* more, uint32_t added) noexcept {
+    if (added > front) {
+      std::copy(more, more + added, rows + count);
+      count += added;
+      disturb();
+      return;
+    }
+    for (uint32_t i = 0; i < added; i++, count++) {
+      rows[count] = more[i];
+      if (!before(place_of(more[i]), end)) continue;
+      std::swap(rows[count], rows[front]);
+      std::push_heap(rows, rows + ++front, WorseBound{});
+    }
   }
   const CodedRow& best() const noexcept { return rows[0]; }
   CodedRow pop() noexcept {
@@ -87,8 +103,9 @@ struct Pending {
   void advance() noexcept {
     constexpr uint32_t kFew = 64;
     front = count;
+    end = kLastPlace;
     if (count > kFew) {
-      const Place end = split_place<32>(rows, count, 3);
+      end = split_place<32>(rows, count, 3);
       front = 0;
       for (uint32_t i = 0; i < count; i++) {
         std::swap(rows[i], rows[front]);

@@ -22,11 +22,12 @@ struct CachedIndex {
   MetaPage meta;  // copy_tails and recall as of acquire()
   ListGeometry geometry;
   Model model;
-  RoutingTable routing;   // made from it
-  const float* mean;      // l2: subtracted from rows and queries (comparable_vector); else null
-  BlockNumber* heads;     // first extents of all lists, the special ones included
-  double coded_rows;      // in the model's lists, as of the last look at the directory
-  RecentBuffers* recent;  // for reads by scans
+  RoutingTable routing;       // made from it
+  const float* mean;          // l2: subtracted from rows and queries (comparable_vector); else null
+  BlockNumber* heads;         // first extents of all lists, the special ones included
+  double coded_rows;          // in the model's lists, as of the last look at the directory
+  RecentBuffers* recent;      // for reads by scans
+  uint32 typical_candidates;  // that late searches rescored; 0: there was none
 };
 
 // The up-to-date entry of an index. Reads the meta page; loads the model where it is new.

@@ -165,6 +165,7 @@ IndexScanDesc avq_begin_scan(Relation index, int keys, int order_bys) {
 void avq_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey order_bys,
                 int order_by_count) {
   ScanState* state = state_of(scan);
+  if (state->phase == Phase::ordered) end_search(&state->search);
   state->phase = Phase::start;
   state->counted = false;
   MemoryContextReset(state->query_context);
@@ -199,6 +200,7 @@ bool avq_get_tuple(IndexScanDesc scan, ScanDirection direction) {
 
 void avq_end_scan(IndexScanDesc scan) {
   ScanState* state = state_of(scan);
+  if (state->phase == Phase::ordered) end_search(&state->search);
   end_heap_reader(&state->reader);
   MemoryContextDelete(state->context);
   scan->opaque = nullptr;

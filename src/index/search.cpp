@@ -8,7 +8,7 @@ namespace avq {
 
 namespace {
 
-constexpr uint32 kFirstKeep = 512;
+constexpr uint32 kFirstKeep = 512, kLeastKeep = 128;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // The least distance of a row whose score, by its code's bound, is at most `score`.
@@ -31,6 +31,7 @@ double distance_bound(const Search* search, float score) {
 // that the collector's threshold is high from the start, the others as they lie in the file.
 void order_lists(Search* search, uint32 count) {
   constexpr uint32 kBestFirst = 4;
+  constexpr uint32 kLookahead = 4;  // most scans open lists more than once
   const uint32 lists = search->cached->model.shape.lists;
   const uint32 done = search->opened;
   const float* routes = search->routes;
@@ -38,8 +39,12 @@ void order_lists(Search* search, uint32 count) {
     return routes[a] > routes[b] || (routes[a] == routes[b] && a < b);
   };
   uint32* from = search->order + done;
+  if (count > search->shortlist) {
+    search->shortlist = Min(lists, kLookahead * count);
+    select_best(routes, from, lists - done, search->shortlist - done, search->order_scratch);
+  }
   uint32* end = search->order + count;
-  select_best(routes, from, lists - done, count - done, search->order_scratch);
+  select_best(routes, from, search->shortlist - done, count - done, search->order_scratch);
   const uint32 best = Min(kBestFirst, count - done);
   std::partial_sort(from, from + best, end, better);
   std::sort(from + best, end);
@@ -147,6 +152,7 @@ void evict(Search* search) {
       open->done = false;
     }
   }
+  search->pending.disturb();
 }
 
 // How deep lists that are opened now need be collected: no deeper than those before them, since
@@ -182,10 +188,8 @@ void collect(Search* search, uint32 first, uint32 end, const Place& deepest) {
   pending->rows =
       static_cast<CodedRow*>(grow(search, pending->rows, pending->count, &search->pending_room,
                                   pending->count + collector.count(), sizeof(CodedRow)));
-  memcpy(pending->rows + pending->count, collector.rows(), sizeof(CodedRow) * collector.count());
-  pending->count += collector.count();
+  pending->add(collector.rows(), collector.count());
   if (pending->count > search->most_pending) evict(search);
-  pending->disturb();
   compute_floor(search);
 }
 
@@ -217,9 +221,17 @@ void open_lists(Search* search, uint32 count) {
   collect(search, first, count, deepest);
 }
 
+// How many candidates to collect at first: fewer cost less, but to go back for more costs a pass
+// over all open lists. Scans of a backend resemble each other, so what the latest ones took says
+// what this one will; what comes out is the same.
+uint32 first_keep(const CachedIndex* cached) {
+  if (cached->typical_candidates == 0) return kFirstKeep;
+  return Min(kFirstKeep, kLeastKeep + 2 * cached->typical_candidates);
+}
+
 // Collects deeper in the lists that are open.
 void refill(Search* search) {
-  set_keep(search, search->keep * 2);
+  set_keep(search, Max(kFirstKeep, search->keep) * 2);
   collect(search, 0, search->opened, kLastPlace);
 }
 
@@ -393,8 +405,16 @@ void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, Hea
   } else {
     begin_query(search, query);
   }
-  set_keep(search, Max(kFirstKeep, static_cast<uint32>(settings.rerank_depth)));
+  set_keep(search, Max(first_keep(cached), static_cast<uint32>(settings.rerank_depth)));
   collect_uncodable(search);
+}
+
+void end_search(Search* search) {
+  CachedIndex* cached = search->cached;
+  // The largest of late, forgotten little by little.
+  const uint32 faded = cached->typical_candidates - cached->typical_candidates / 16;
+  cached->typical_candidates =
+      Max(faded, static_cast<uint32>(Min(search->converted, uint64{kFirstKeep})));
 }
 
 bool next_row(Search* search, ItemPointer tid) {

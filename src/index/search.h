@@ -48,7 +48,8 @@ struct Search {
   QueryTables tables;
   uint8* lut;
 
-  uint32* order;  // all lists; the first `opened` are open
+  uint32* order;     // all lists; the first `opened` are open
+  uint32 shortlist;  // none behind these in `order` has a better route
   uint32* order_scratch;
   float* routes;
   uint32 most_lists;  // that may be opened
@@ -80,6 +81,9 @@ struct Search {
 // `query` stays the caller's and must outlive the search. Errors: wrong dimensions.
 void begin_search(Search* search, IndexScanDesc scan, const IndexFile& file, HeapReader* reader,
                   CachedIndex* cached, const Vector* query, MemoryContext context);
+
+// To be called when no more rows are wanted, so that later searches know; not after an error.
+void end_search(Search* search);
 
 // The next row, or false when all lists that may be opened are exhausted. Rows with an undefined
 // distance or a NULL vector are not the search's business.

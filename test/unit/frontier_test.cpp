@@ -47,7 +47,7 @@ TEST(Frontier, PendingRowsLeaveBestFirst) {
       return before(place_of(a), place_of(b));
     };
     std::sort(expected.begin(), expected.end(), order);
-    Pending pending = {rows.data(), count, 0};
+    Pending pending = {rows.data(), count, 0, {}};
     pending.disturb();
     for (const CodedRow& row : expected) {
       ASSERT_EQ(pending.best().place, row.place) << count;
@@ -57,20 +57,29 @@ TEST(Frontier, PendingRowsLeaveBestFirst) {
   }
 }
 
+// Whether few come or many, early or when most have left.
 TEST(Frontier, RowsThatComeLaterAreAmongThePending) {
-  std::vector<CodedRow> rows = random_rows(300, 50, 5);
-  Pending pending = {rows.data(), 200, 0};
-  pending.disturb();
-  for (int i = 0; i < 20; ++i) pending.pop();
-  std::copy(rows.begin() + 200, rows.end(), rows.begin() + pending.count);
-  pending.count += 100;
-  pending.disturb();
-  Place last = kFirstPlace;
-  for (uint32_t left = 280; left > 0; --left) {
-    ASSERT_EQ(pending.count, left);
-    const CodedRow row = pending.pop();
-    EXPECT_TRUE(before(last, place_of(row)));
-    last = place_of(row);
+  for (const uint32_t first : {0u, 1u, 50u, 200u, 1000u}) {
+    for (const uint32_t added : {1u, 10u, 100u, 1000u}) {
+      for (const uint32_t popped : {0u, 20u, 190u}) {
+        if (popped > first) continue;
+        const std::vector<CodedRow> later = random_rows(added, 50, 7);
+        std::vector<CodedRow> rows = random_rows(first, 50, 5);
+        rows.resize(first + added);
+        Pending pending = {rows.data(), first, 0, {}};
+        pending.disturb();
+        for (uint32_t i = 0; i < popped; ++i) pending.pop();
+        pending.add(later.data(), added);
+        Place last = kFirstPlace;
+        for (uint32_t left = first - popped + added; left > 0; --left) {
+          ASSERT_EQ(pending.count, left);
+          const Place place = place_of(pending.pop());
+          EXPECT_FALSE(before(place, last)) << first << " " << added << " " << popped;
+          last = place;
+        }
+        EXPECT_EQ(pending.count, 0u);
+      }
+    }
   }
 }
 
