@@ -31,7 +31,7 @@ double distance_bound(const Search* search, float score) {
 // that the collector's threshold is high from the start, the others as they lie in the file.
 void order_lists(Search* search, uint32 count) {
   constexpr uint32 kBestFirst = 4;
-  constexpr uint32 kLookahead = 4;  // most scans open lists more than once
+  constexpr uint32 kLookahead = 2;  // most scans open lists more than once
   const uint32 lists = search->cached->model.shape.lists;
   const uint32 done = search->opened;
   const float* routes = search->routes;
@@ -40,7 +40,7 @@ void order_lists(Search* search, uint32 count) {
   };
   uint32* from = search->order + done;
   if (count > search->shortlist) {
-    search->shortlist = Min(lists, kLookahead * count);
+    search->shortlist = count < lists / (2 * kLookahead) ? kLookahead * count : lists;
     select_best(routes, from, lists - done, search->shortlist - done, search->order_scratch);
   }
   uint32* end = search->order + count;

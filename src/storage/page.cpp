@@ -52,7 +52,7 @@ static Buffer pin_block(IndexFile& file, BlockNumber block) {
   }
   Buffer* hint = &recent->buffers[block];
   // Every now and then the long way: it counts the page as used, so that it stays in memory.
-  constexpr uint32 kLongWayEvery = 16;
+  constexpr uint32 kLongWayEvery = 64;
   if (*hint != InvalidBuffer && ++recent->uses % kLongWayEvery != 0 &&
       read_recent_buffer(file.relation, block, *hint)) {
     return *hint;
