@@ -14,8 +14,17 @@ std::vector<float> centre_bias(Metric metric, const float* centres, size_t count
   return bias;
 }
 
-size_t assignment_batch(size_t centres_count, size_t dims) noexcept {
-  return std::clamp<size_t>(200'000'000 / std::max<size_t>(1, centres_count * dims), 8, 256);
+void Centres::nearest(const float* rows, size_t rows_count, size_t dims, uint32_t* index,
+                      float* score) const noexcept {
+  if (groups.count == 0) {
+    nearest_centres(rows, rows_count, values, count, dims, bias, index, score);
+  } else {
+    nearest_in_groups(rows, rows_count, values, dims, bias, groups, index, score);
+  }
+}
+
+size_t assignment_batch(const Centres& centres, size_t dims) noexcept {
+  return std::clamp<size_t>(200'000'000 / std::max<size_t>(1, centres.met() * dims), 8, 256);
 }
 
 void assign_nearest(const Sample& sample, const uint32_t* rows, size_t count,
@@ -24,7 +33,7 @@ void assign_nearest(const Sample& sample, const uint32_t* rows, size_t count,
     sample.team->assign(sample, rows, count, centres, nearest, scores);
     return;
   }
-  const size_t batch = assignment_batch(centres.count, sample.dims);
+  const size_t batch = assignment_batch(centres, sample.dims);
   std::vector<float> gathered(rows != nullptr ? batch * sample.dims : 0);
   for (size_t first = 0; first < count; first += batch) {
     check_stop(sample.stop);
@@ -36,9 +45,8 @@ void assign_nearest(const Sample& sample, const uint32_t* rows, size_t count,
       }
       data = gathered.data();
     }
-    nearest_centres(data, part, centres.values, centres.count, sample.dims, centres.bias,
-                    nearest + first, scores + first);
-    sample.count_work(static_cast<double>(part * centres.count * sample.dims));
+    centres.nearest(data, part, sample.dims, nearest + first, scores + first);
+    sample.count_work(static_cast<double>(part * centres.met() * sample.dims));
   }
 }
 

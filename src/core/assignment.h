@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/groups.h"
 #include "core/sample.h"
 
 namespace avq {
@@ -17,13 +18,20 @@ struct Centres {
   const float* values;  // count x dims
   size_t count;
   const float* bias;  // count
+  Groups groups = {};
+
+  // The nearest centre of each row.
+  void nearest(const float* rows, size_t rows_count, size_t dims, uint32_t* index,
+               float* score) const noexcept;
+  // Multiplications per dimension that a row costs.
+  size_t met() const noexcept { return centres_met(count, groups.count); }
 };
 
 // |c|^2 / 2 of each centre, or zeros for cosine: the bias of assignment.
 std::vector<float> centre_bias(Metric metric, const float* centres, size_t count, size_t dims);
 
 // Rows that are assigned between two polls of the stop flag: about 20 ms at worst, at 20 GFLOP/s.
-size_t assignment_batch(size_t centres_count, size_t dims) noexcept;
+size_t assignment_batch(const Centres& centres, size_t dims) noexcept;
 
 // Assigns rows, by the sample's team if it has one. rows null means rows 0 .. count - 1 of the
 // sample, else `count` row numbers.

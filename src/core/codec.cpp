@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/anisotropic.h"
+#include "core/assignment.h"
 #include "core/bfloat16.h"
 #include "core/kernels.h"
 #include "core/lanes.h"
@@ -55,82 +56,96 @@ void assign_lists(const Model& model, const float* prepared, size_t count,
   constexpr size_t kBatch = 256;
   float scores[kBatch];
   const size_t padded = model.shape.padded_dims();
+  const Centres centres = {model.centroids, model.shape.lists, model.assign_bias, model.groups};
   for (size_t first = 0; first < count; first += kBatch) {
     const size_t rows = std::min(kBatch, count - first);
-    nearest_centres(prepared + first * padded, rows, model.centroids, model.shape.lists, padded,
-                    model.assign_bias, lists + first, scores);
+    centres.nearest(prepared + first * padded, rows, padded, lists + first, scores);
   }
 }
 
 namespace {
 
-constexpr size_t kSpillRows = 32, kSpillCentres = 256;
+constexpr size_t kSpillBatch = RowsByGroup::kMostRows;
+constexpr size_t kSpillRows = 32, kSpillCentres = 256;  // of one product of matrices
 
 // A row in search of its second list.
 struct Spilling {
-  size_t number;  // among the caller's rows
+  uint32_t list;  // its first one
   const float* own;
   double row_row, row_own, weight;  // |x|^2, <x, c>, lambda / |r|^2
   double best_loss;
 };
 
-}  // namespace
-
-size_t spill_scratch_floats(const ModelShape& shape) noexcept {
-  return kSpillRows * (shape.padded_dims() + kSpillCentres);
-}
-
-// The loss is at least |x - c'|^2, so the second product, <c, c'>, is taken for the few centres
-// whose distance alone is below the least loss so far.
-static void spill_batch(const Model& model, const float* rows, Spilling* spilling, size_t count,
-                        const uint32_t* lists, uint32_t* second, float* products) noexcept {
+// The rows of a batch that want a second list, and lists to choose from. The loss is at least
+// |x - c'|^2, so the second product, <c, c'>, is taken for the few centres whose distance alone is
+// below the least loss so far.
+void spill_among(const Model& model, const float* rows, const uint32_t* numbers, size_t count,
+                 size_t first, size_t centres_count, Spilling* spilling, uint32_t* second,
+                 float* products) noexcept {
   const size_t padded = model.shape.padded_dims();
   const bool cosine = model.shape.metric == Metric::cosine;
-  for (size_t first = 0; first < model.shape.lists; first += kSpillCentres) {
-    const size_t part = std::min<size_t>(kSpillCentres, model.shape.lists - first);
-    dot_matrix(rows, count, model.centroids + first * padded, part, padded, products);
-    for (size_t i = 0; i < count; ++i) {
-      Spilling& row = spilling[i];
-      for (size_t c = 0; c < part; ++c) {
-        const double product = products[i * part + c];
-        const double square = cosine ? 1.0 : 2.0 * model.assign_bias[first + c];
-        const double distance = row.row_row - 2 * product + square;
-        if (distance >= row.best_loss || first + c == lists[row.number]) continue;
-        const double own = dot(row.own, model.centroids + (first + c) * padded, padded);
-        const double along = row.row_row - row.row_own - (product - own);
-        const double loss = distance + row.weight * along * along;
-        if (loss >= row.best_loss) continue;
-        row.best_loss = loss;
-        second[row.number] = static_cast<uint32_t>(first + c);
-      }
+  dot_matrix_of(rows, numbers, count, model.centroids + first * padded, centres_count, padded,
+                products);
+  for (size_t i = 0; i < count; ++i) {
+    Spilling& row = spilling[numbers[i]];
+    for (size_t c = 0; c < centres_count; ++c) {
+      const double product = products[i * centres_count + c];
+      const double square = cosine ? 1.0 : 2.0 * model.assign_bias[first + c];
+      const double distance = row.row_row - 2 * product + square;
+      if (distance >= row.best_loss || first + c == row.list) continue;
+      const double own = dot(row.own, model.centroids + (first + c) * padded, padded);
+      const double along = row.row_row - row.row_own - (product - own);
+      const double loss = distance + row.weight * along * along;
+      if (loss >= row.best_loss) continue;
+      row.best_loss = loss;
+      second[numbers[i]] = static_cast<uint32_t>(first + c);
     }
   }
 }
 
+}  // namespace
+
+size_t spill_scratch_floats(const ModelShape&) noexcept { return kSpillRows * kSpillCentres; }
+
 void spill_lists(const Model& model, const float* prepared, size_t count, const uint32_t* lists,
                  uint32_t* second, float* scratch) noexcept {
   const size_t padded = model.shape.padded_dims();
-  float* rows = scratch;
-  float* products = scratch + kSpillRows * padded;
-  Spilling spilling[kSpillRows];
-  size_t waiting = 0;
-  for (size_t i = 0; i < count; ++i) {
-    second[i] = lists[i];
-    const float* row = prepared + i * padded;
-    const float* own = model.centroids + lists[i] * padded;
-    const double row_own = dot(row, own, padded);
-    const double row_row = norm_squared(row, padded);
-    const double residual = std::max(0.0, row_row - 2 * row_own + norm_squared(own, padded));
-    if (residual >= model.shape.spill_square) {
+  Spilling spilling[kSpillBatch];
+  uint32_t waiting[kSpillBatch];
+  for (size_t begin = 0; begin < count; begin += kSpillBatch) {
+    const size_t part = std::min(kSpillBatch, count - begin);
+    const float* rows = prepared + begin * padded;
+    size_t spilled = 0;
+    for (size_t i = 0; i < part; ++i) {
+      const uint32_t list = lists[begin + i];
+      second[begin + i] = list;
+      const float* row = rows + i * padded;
+      const float* own = model.centroids + list * padded;
+      const double row_own = dot(row, own, padded);
+      const double row_row = norm_squared(row, padded);
+      const double residual = std::max(0.0, row_row - 2 * row_own + norm_squared(own, padded));
+      if (!(residual >= model.shape.spill_square)) continue;
       // Without a residual there is no direction to be orthogonal to.
       const double weight = residual > 1e-7 * row_row ? model.shape.soar_lambda / residual : 0;
-      spilling[waiting] = {i, own, row_row, row_own, weight, INFINITY};
-      std::copy_n(row, padded, rows + waiting * padded);
-      ++waiting;
+      spilling[i] = {list, own, row_row, row_own, weight, INFINITY};
+      waiting[spilled++] = static_cast<uint32_t>(i);
     }
-    if (waiting == kSpillRows || (i + 1 == count && waiting > 0)) {
-      spill_batch(model, rows, spilling, waiting, lists, second, products);
-      waiting = 0;
+    if (spilled == 0) continue;
+    const auto choose = [&](const uint32_t* numbers, size_t rows_count, size_t list, size_t end) {
+      for (; list < end; list += kSpillCentres) {
+        for (size_t i = 0; i < rows_count; i += kSpillRows) {
+          spill_among(model, rows, numbers + i, std::min(kSpillRows, rows_count - i), list,
+                      std::min(kSpillCentres, end - list), spilling, second + begin, scratch);
+        }
+      }
+    };
+    if (model.groups.count == 0) {
+      choose(waiting, spilled, 0, model.shape.lists);
+      continue;
+    }
+    const RowsByGroup looking(rows, waiting, spilled, padded, model.groups);
+    for (uint32_t g = 0; g < model.groups.count; ++g) {
+      choose(looking.of(g), looking.count(g), model.groups.begin(g), model.groups.end(g));
     }
   }
 }

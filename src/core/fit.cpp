@@ -42,13 +42,46 @@ struct Parts {
   float* list_sigma;
   float* assign_bias;
   float* codebooks;
+  float* group_centres;
+  float* group_sigma;
+  float* group_bias;
+  float* group_ends;
 };
 
 Parts allocate(TrainedModel& model) {
   model.floats.assign(Model::float_count(model.shape), 0.0f);
   const Model view = model.view();
-  return {const_cast<float*>(view.centroids), const_cast<float*>(view.list_sigma),
-          const_cast<float*>(view.assign_bias), const_cast<float*>(view.codebooks)};
+  return {const_cast<float*>(view.centroids),      const_cast<float*>(view.list_sigma),
+          const_cast<float*>(view.assign_bias),    const_cast<float*>(view.codebooks),
+          const_cast<float*>(view.groups.centres), const_cast<float*>(view.group_sigma),
+          const_cast<float*>(view.groups.bias),    const_cast<float*>(view.groups.ends)};
+}
+
+// A centre of training in the model's space.
+void place_centre(const ModelShape& shape, const float* centre, float* out, float* bias) {
+  std::copy_n(centre, shape.dims, out);
+  if (shape.rotated != 0) rotate(shape.seed, out, shape.dims);
+  if (shape.metric != Metric::cosine) *bias = norm_squared(out, shape.padded_dims()) / 2;
+}
+
+// Centres, spread and extent of the groups.
+void place_groups(const ModelShape& shape, const ListSet& lists, const Parts& parts) {
+  const Groups groups = lists.groups.view();
+  const size_t dims = shape.dims;
+  for (uint32_t g = 0; g < groups.count; ++g) {
+    const float* centre = groups.centres + g * dims;
+    place_centre(shape, centre, parts.group_centres + g * shape.padded_dims(),
+                 &parts.group_bias[g]);
+    parts.group_ends[g] = groups.ends[g];
+    double squares = 0, rows = 0;
+    for (uint32_t l = groups.begin(g); l < groups.end(g); ++l) {
+      const double sigma = lists.sigma[l];
+      squares += lists.sizes[l] * (sigma * sigma * static_cast<double>(dims) +
+                                   l2_squared(&lists.centres[l * dims], centre, dims));
+      rows += lists.sizes[l];
+    }
+    parts.group_sigma[g] = static_cast<float>(std::sqrt(squares / (rows * dims)));
+  }
 }
 
 // Overflow in a row of absurd length must not make the others' scores NaN.
@@ -189,6 +222,7 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
   Stopwatch watch;
   shape.trained = 1;
   shape.lists = static_cast<uint32_t>(lists.count);
+  shape.groups = static_cast<uint32_t>(lists.groups.count);
   shape.route_sigma = lists.route_sigma;
   shape.soar_lambda = lists.soar_lambda;
   shape.spill_square = lists.spill_square;
@@ -198,14 +232,11 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
   const Parts parts = allocate(model);
   const size_t padded = shape.padded_dims();
   for (size_t l = 0; l < lists.count; ++l) {
-    float* centroid = parts.centroids + l * padded;
-    std::copy_n(&lists.centres[l * sample.dims], sample.dims, centroid);
-    if (shape.rotated != 0) rotate(shape.seed, centroid, sample.dims);
-    if (shape.metric != Metric::cosine) {
-      parts.assign_bias[l] = norm_squared(centroid, padded) / 2;
-    }
+    place_centre(shape, &lists.centres[l * sample.dims], parts.centroids + l * padded,
+                 &parts.assign_bias[l]);
     parts.list_sigma[l] = lists.sigma[l];
   }
+  place_groups(shape, lists, parts);
   make_finite(model.floats);
   const bool joint = options.joint > 0 || (options.joint < 0 && !options.row_scale);
   if (!train_codebooks(model.view(), sample, lists.list_of.data(), joint, parts.codebooks)) {

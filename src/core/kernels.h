@@ -40,10 +40,20 @@ void nearest_centres(const float* rows, size_t count, const float* centres, size
                      size_t dims, const float* bias, uint32_t* best_index,
                      float* best_score) noexcept;
 
+// The same for the `count` rows of these numbers among `rows`, and with some of many centres, which
+// are numbered from first_centre on: best_index and best_score, of all rows by number, change where
+// one of these centres is better.
+void nearer_centres(const float* rows, const uint32_t* numbers, size_t count, const float* centres,
+                    size_t centres_count, size_t dims, const float* bias, uint32_t first_centre,
+                    uint32_t* best_index, float* best_score) noexcept;
+
 // products[r * centres_count + c] = <row r, centre c>, each summed as nearest_centres does and as
 // fast. rows: count x dims, centres: centres_count x dims, products: count x centres_count.
 void dot_matrix(const float* rows, size_t count, const float* centres, size_t centres_count,
                 size_t dims, float* products) noexcept;
+// Of the `count` rows of these numbers among `rows`.
+void dot_matrix_of(const float* rows, const uint32_t* numbers, size_t count, const float* centres,
+                   size_t centres_count, size_t dims, float* products) noexcept;
 
 // --- routing ------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "core/assignment.h"
+#include "core/grouping.h"
 #include "core/kernels.h"
 #include "core/lanes.h"
 #include "core/model.h"
@@ -76,10 +77,12 @@ std::vector<float> first_centres(const Sample& sample, uint32_t lists, Random& r
 
 class Lloyd {
  public:
-  Lloyd(const Sample& sample, std::vector<float> centres, uint64_t seed)
+  Lloyd(const Sample& sample, std::vector<float> centres, uint64_t seed, uint32_t groups)
       : sample_(sample),
         centres_(std::move(centres)),
         count_(centres_.size() / sample.dims),
+        seed_(seed),
+        groups_(groups),
         random_(seed, RandomUse::reseed),
         sums_(centres_.size()),
         weights_(count_),
@@ -87,12 +90,15 @@ class Lloyd {
 
   void iterate(size_t rows) {
     choose_rows(rows);
+    const Grouping groups =
+        group_lists(sample_.metric, centres_, sample_.dims, groups_, seed_, sample_.stop);
     const std::vector<float> bias =
         centre_bias(sample_.metric, centres_.data(), count_, sample_.dims);
     nearest_.resize(rows);
     scores_.resize(rows);
     assign_nearest(sample_, chosen_.empty() ? nullptr : chosen_.data(), rows,
-                   {centres_.data(), count_, bias.data()}, nearest_.data(), scores_.data());
+                   {centres_.data(), count_, bias.data(), groups.view()}, nearest_.data(),
+                   scores_.data());
     std::fill(sums_.begin(), sums_.end(), 0.0f);
     std::fill(weights_.begin(), weights_.end(), 0.0);
     std::fill(sizes_.begin(), sizes_.end(), 0u);
@@ -167,6 +173,8 @@ class Lloyd {
   const Sample& sample_;
   std::vector<float> centres_;
   size_t count_;
+  uint64_t seed_;
+  uint32_t groups_;
   Random random_;
   std::vector<float> sums_;
   std::vector<double> weights_;
@@ -184,11 +192,12 @@ static size_t rows_of_share(float share, size_t rows, size_t lists) noexcept {
   return std::max(static_cast<size_t>(static_cast<double>(rows) * share), least);
 }
 
-std::vector<float> train_centres(const Sample& sample, uint32_t lists, uint64_t seed) {
+std::vector<float> train_centres(const Sample& sample, uint32_t lists, uint64_t seed,
+                                 uint32_t groups) {
   Random random(seed, RandomUse::lists);
   std::vector<float> centres = first_centres(sample, std::max(lists, 1u), random);
   const size_t count = centres.size() / sample.dims;
-  Lloyd lloyd(sample, std::move(centres), seed);
+  Lloyd lloyd(sample, std::move(centres), seed, groups);
   if (count == 1) {
     lloyd.iterate(sample.rows);
     return lloyd.take();
@@ -197,10 +206,10 @@ std::vector<float> train_centres(const Sample& sample, uint32_t lists, uint64_t 
   return lloyd.take();
 }
 
-double centres_work(size_t rows, size_t dims, size_t lists) noexcept {
+double centres_work(size_t rows, size_t dims, size_t lists, size_t groups) noexcept {
   size_t seen = 0;
   for (const float share : kShares) seen += rows_of_share(share, rows, lists);
-  return static_cast<double>(seen) * static_cast<double>(dims * lists);
+  return static_cast<double>(seen) * static_cast<double>(dims * centres_met(lists, groups));
 }
 
 namespace {

@@ -15,11 +15,13 @@
 namespace avq {
 
 // At most `lists` centres (lists x dims), fewer when the sample has fewer distinct rows.
-std::vector<float> train_centres(const Sample& sample, uint32_t lists, uint64_t seed);
+// groups > 0: rows meet the centres of a few of so many groups.
+std::vector<float> train_centres(const Sample& sample, uint32_t lists, uint64_t seed,
+                                 uint32_t groups = 0);
 
 // Multiplications that train_centres and train_codewords cost, of assignments to lists or of their
 // like.
-double centres_work(size_t rows, size_t dims, size_t lists) noexcept;
+double centres_work(size_t rows, size_t dims, size_t lists, size_t groups) noexcept;
 double codewords_work(size_t count, size_t width) noexcept;
 
 // 16 codewords of points (count x width) into codewords (width x 16, codeword fastest).

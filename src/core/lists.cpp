@@ -34,6 +34,7 @@ Members group_members(const ListSet& lists) {
 }
 
 void drop_empty(ListSet& lists, size_t dims) {
+  drop_lists(lists.groups, dims, lists.sizes.data());
   std::vector<uint32_t> renumbered(lists.count);
   size_t kept = 0;
   for (size_t l = 0; l < lists.count; ++l) {
@@ -81,20 +82,27 @@ void measure_sigma(const Sample& sample, const uint32_t* rows, size_t count,
 // time on: about kPanelRows rows of each list for the sizes, and all answers of the queries.
 constexpr size_t kPanelRows = 32;
 
-ListSet settle_panel(const Sample& sample, std::vector<float> centres,
-                     const SampleQueries& queries) {
+// Lists of these centres, in groups.
+ListSet grouped_lists(const Sample& sample, std::vector<float> centres, uint32_t groups,
+                      uint64_t seed) {
   ListSet lists;
+  lists.groups = group_lists(sample.metric, centres, sample.dims, groups, seed, sample.stop);
   lists.count = centres.size() / sample.dims;
   lists.centres = std::move(centres);
   lists.bias = centre_bias(sample.metric, lists.centres.data(), lists.count, sample.dims);
+  return lists;
+}
+
+ListSet settle_panel(const Sample& sample, std::vector<float> centres, uint32_t groups,
+                     uint64_t seed, const SampleQueries& queries) {
+  ListSet lists = grouped_lists(sample, std::move(centres), groups, seed);
   const size_t panel = std::min(sample.rows, lists.count * kPanelRows);
   std::vector<uint32_t> rows(panel);
   for (size_t i = 0; i < panel; ++i) rows[i] = static_cast<uint32_t>(sample.spread(i, panel));
   rows.insert(rows.end(), queries.top.rows.begin(), queries.top.rows.end());
   std::vector<uint32_t> nearest(rows.size());
   std::vector<float> scores(rows.size());
-  assign_nearest(sample, rows.data(), rows.size(),
-                 {lists.centres.data(), lists.count, lists.bias.data()}, nearest.data(),
+  assign_nearest(sample, rows.data(), rows.size(), lists.assignment(), nearest.data(),
                  scores.data());
   lists.list_of.resize(sample.rows);
   lists.sizes.resize(lists.count);
@@ -182,16 +190,13 @@ void choose_soar(ListSet& lists, const Sample& sample, const SampleQueries& quer
 
 }  // namespace
 
-ListSet settle_lists(const Sample& sample, std::vector<float> centres) {
-  ListSet lists;
-  lists.count = centres.size() / sample.dims;
-  lists.centres = std::move(centres);
-  lists.bias = centre_bias(sample.metric, lists.centres.data(), lists.count, sample.dims);
+ListSet settle_lists(const Sample& sample, std::vector<float> centres, uint32_t groups,
+                     uint64_t seed) {
+  ListSet lists = grouped_lists(sample, std::move(centres), groups, seed);
   lists.list_of.resize(sample.rows);
   lists.sizes.resize(lists.count);
   std::vector<float> scores(sample.rows);
-  assign_nearest(sample, nullptr, sample.rows,
-                 {lists.centres.data(), lists.count, lists.bias.data()}, lists.list_of.data(),
+  assign_nearest(sample, nullptr, sample.rows, lists.assignment(), lists.list_of.data(),
                  scores.data());
   for (const uint32_t list : lists.list_of) ++lists.sizes[list];
   drop_empty(lists, sample.dims);
@@ -250,6 +255,7 @@ void spill_rows(const Sample& sample, const ListSet& lists, float lambda, const 
   model.shape.soar_lambda = lambda;
   model.centroids = lists.centres.data();
   model.assign_bias = lists.bias.data();
+  model.groups = lists.groups.view();
   constexpr size_t kBatch = 128;
   std::vector<float> prepared(kBatch * sample.dims), scratch(spill_scratch_floats(model.shape));
   uint32_t first[kBatch], chosen[kBatch];
@@ -268,16 +274,20 @@ void spill_rows(const Sample& sample, const ListSet& lists, float lambda, const 
 
 ListSet train_lists(const TrainingOptions& options, const Sample& sample,
                     const SampleQueries& queries) {
-  ListSet lists = settle_lists(sample, train_centres(sample, options.lists, options.seed));
+  const uint32_t groups = options.groups();
+  const uint64_t seed = options.seed;
+  ListSet lists =
+      settle_lists(sample, train_centres(sample, options.lists, seed, groups), groups, seed);
   if (lists.count > 1 && queries.top.depth > 0) {
     const double loss = choose_route_sigma(lists, sample, queries);
     if (sample.metric == Metric::inner_product) {
       // On queries unlike the rows anisotropic centroids can lose what they win on the rows.
       constexpr double kClearly = 0.25;
-      ListSet panel = settle_panel(sample, anisotropic_centres(sample, lists), queries);
+      ListSet panel =
+          settle_panel(sample, anisotropic_centres(sample, lists), groups, seed, queries);
       if (choose_route_sigma(panel, sample, queries) < loss - kClearly) {
         const float route_sigma = panel.route_sigma;
-        lists = settle_lists(sample, std::move(panel.centres));
+        lists = settle_lists(sample, std::move(panel.centres), groups, seed);
         lists.route_sigma = route_sigma;
       }
     }

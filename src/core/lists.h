@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/assignment.h"
 #include "core/calibration.h"
+#include "core/grouping.h"
 #include "core/sample.h"
 #include "core/trainer.h"
 
@@ -25,18 +27,24 @@ struct ListSet {
   std::vector<uint32_t> list_of;  // by row
   std::vector<float> squares;     // by row: |x - c|^2
   std::vector<uint32_t> sizes;    // count
+  Grouping groups;                // none, unless there are many lists
   float route_sigma = 0;
   float soar_lambda = 0;
   float spill_square = 0;  // rows with a lesser square have no second list
 
+  Centres assignment() const noexcept {
+    return {centres.data(), count, bias.data(), groups.view()};
+  }
   RoutingLists view(const Sample& sample) const noexcept {
     return {centres.data(), count,          sample.dims, sample.metric, sigma.data(),
             bias.data(),    list_of.data(), nullptr,     sizes.data()};
   }
 };
 
-// Assigns all rows to the centres, drops centres without rows, measures sigma.
-ListSet settle_lists(const Sample& sample, std::vector<float> centres);
+// Puts the centres in so many groups (0: none), assigns all rows to them, drops those without rows,
+// measures sigma.
+ListSet settle_lists(const Sample& sample, std::vector<float> centres, uint32_t groups = 0,
+                     uint64_t seed = 0);
 
 // The anisotropic centroids of the lists' rows, all scaled by one factor so that the rows' scores
 // along them are right on average.

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/groups.h"
 #include "core/metric.h"
 
 namespace avq {
@@ -33,8 +34,8 @@ struct ModelShape {
                        // |q|)
   float soar_lambda;   // 0 = every row is in one list
   float spill_square;  // rows whose squared residual is less are in one list all the same
-  float unused;
-  uint64_t seed;  // of the rotation and of all training
+  uint32_t groups;     // of lists (groups.h); 0 = routing and assignment look at all lists
+  uint64_t seed;       // of the rotation and of all training
 
   uint32_t padded_dims() const noexcept { return subspaces * dims_per_subspace; }
 };
@@ -46,12 +47,14 @@ struct Model {
   const float* list_sigma;   // lists: rms residual norm / sqrt(dims)
   const float* assign_bias;  // lists: |c|^2 / 2 for inner product and l2, 0 for cosine
   const float* codebooks;    // subspaces x dims_per_subspace x 16, codeword fastest
+  Groups groups;             // in the same space
+  const float* group_sigma;  // groups: rms norm of the rows' residuals to the group / sqrt(dims)
 
-  // The four arrays, in this order, as one run of floats: the stored form.
+  // The arrays, in this order (of groups: centres, sigma, bias, ends), as one run of floats: the
+  // stored form.
   static size_t float_count(const ModelShape& shape) noexcept {
-    const size_t lists = shape.lists;
-    return lists * shape.padded_dims() + 2 * lists +
-           static_cast<size_t>(shape.padded_dims()) * kCodewords;
+    const size_t lists = shape.lists, groups = shape.groups;
+    return (lists + groups + kCodewords) * shape.padded_dims() + 2 * lists + 3 * groups;
   }
   static Model over(const ModelShape& shape, const float* floats) noexcept {
     Model model;
@@ -60,6 +63,11 @@ struct Model {
     model.list_sigma = floats + static_cast<size_t>(shape.lists) * shape.padded_dims();
     model.assign_bias = model.list_sigma + shape.lists;
     model.codebooks = model.assign_bias + shape.lists;
+    const size_t padded = shape.padded_dims();
+    const float* centres = model.codebooks + padded * kCodewords;
+    model.group_sigma = centres + shape.groups * padded;
+    const float* bias = model.group_sigma + shape.groups;
+    model.groups = {shape.groups, centres, bias, bias + shape.groups};
     return model;
   }
 };

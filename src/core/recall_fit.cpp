@@ -176,6 +176,7 @@ void rank_answers(const Model& model, const std::vector<float>& queries, size_t 
       return routes[a] > routes[b] || (routes[a] == routes[b] && a < b);
     });
     for (uint32_t i = 0; i < lists; ++i) rank[order[i]] = i;
+    router.delay(rank.data());
     for (size_t i = first; i < first + depth; ++i) {
       Outcome& outcome = outcomes[i];
       outcome.rank = std::min(rank[outcome.lists[0]], rank[outcome.lists[1]]);

@@ -1,5 +1,6 @@
 #pragma once
 // A routing table with memory of its own, for callers that have no other.
+#include <algorithm>
 #include <vector>
 
 #include "core/routing.h"
@@ -13,18 +14,50 @@ class Router {
       : model_(model),
         memory_(routing_table_bytes(model.shape) / sizeof(float) + 1),
         table_(make_routing_table(model_, memory_.data())),
-        scratch_(table_.stride) {}
+        query_(table_.stride),
+        scores_(routed_numbers(model.shape)),
+        order_(routed_numbers(model.shape)) {}
 
-  // routes: one number a list.
+  // Scores of all lists (Routes::scores), one number a list.
   void route(const float* prepared, float* routes) noexcept {
-    avq::route(model_, table_, prepared, scratch_.data(), routes);
+    begin(prepared);
+    widen_routes(model_, table_, model_.shape.lists, &routes_);
+    std::copy_n(scores_.begin(), model_.shape.lists, routes);
+  }
+
+  // After route(): ranks of the lists by their scores become those in which a scan opens them,
+  // which knows the lists of a far group only when it wants many.
+  void delay(uint32_t* rank) const noexcept {
+    const uint32_t* groups = routes_.order + model_.shape.lists;
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < model_.shape.groups; ++i) {
+      const uint32_t begin = model_.groups.begin(groups[i]), end = model_.groups.end(groups[i]);
+      // It is opened when one list more than those before it must be known.
+      const uint32_t wanted = wanted_for(model_.shape, known + 1);
+      for (uint32_t l = begin; l < end && wanted > 0; ++l) rank[l] = std::max(rank[l], wanted - 1);
+      known += end - begin;
+    }
+  }
+
+  // For callers that want some of the lists: what is known, and more.
+  const Routes& begin(const float* prepared) noexcept {
+    routes_ = {query_.data(), scores_.data(), order_.data(), 0, 0, 0, 0};
+    begin_routes(model_, table_, prepared, &routes_);
+    return routes_;
+  }
+  const Routes& widen(uint32_t count) noexcept {
+    widen_routes(model_, table_, count, &routes_);
+    return routes_;
   }
 
  private:
   Model model_;
   std::vector<float> memory_;
   RoutingTable table_;
-  std::vector<int16_t> scratch_;
+  std::vector<int16_t> query_;
+  std::vector<float> scores_;
+  std::vector<uint32_t> order_;
+  Routes routes_ = {};
 };
 
 }  // namespace avq

@@ -42,10 +42,10 @@ class Alike {
     best_[at] = cosine;
     lists_[at] = list;
   }
-  void raise(float largest, uint32_t lists, float* routes) const noexcept {
+  void raise(float largest, uint32_t lists, float* scores) const noexcept {
     for (uint32_t i = std::min(kCount, lists); i > 0; --i) {
       largest = std::nextafter(largest, std::numeric_limits<float>::max());
-      routes[lists_[i - 1]] = largest;
+      scores[lists_[i - 1]] = largest;
     }
   }
 
@@ -56,6 +56,83 @@ class Alike {
   float best_[kCount] = {kNone, kNone, kNone};
 };
 
+// Lists, or groups, as routing sees them.
+struct Targets {
+  const float* steps;
+  const float* relatives;
+  const int8_t* codes;
+  const float* bias;
+  const float* sigma;
+};
+
+Targets lists_of(const Model& model, const RoutingTable& table) noexcept {
+  return {table.steps, table.relatives, table.codes, model.assign_bias, model.list_sigma};
+}
+
+Targets groups_of(const Model& model, const RoutingTable& table) noexcept {
+  const uint32_t lists = model.shape.lists;
+  return {table.steps + lists, table.relatives + lists, table.codes + size_t{lists} * table.stride,
+          model.groups.bias, model.group_sigma};
+}
+
+// scores of targets begin .. end - 1; returns the largest, and offers them where `alike` is not
+// null.
+float score_targets(const ModelShape& shape, const Targets& targets, uint32_t stride,
+                    const Routes& routes, uint32_t begin, uint32_t end, Alike* alike,
+                    float* scores) noexcept {
+  dot_rows_int8(routes.query, targets.codes + size_t{begin} * stride, end - begin, stride,
+                scores + begin);
+  const float bias = shape.metric == Metric::l2 ? 1.0f : 0.0f;
+  float largest = -std::numeric_limits<float>::infinity();
+  for (uint32_t i = begin; i < end; ++i) {
+    const float product = routes.query_step * targets.steps[i] * scores[i];
+    scores[i] = product - bias * targets.bias[i] + routes.optimism * targets.sigma[i];
+    largest = std::max(largest, scores[i]);
+    if (alike != nullptr) alike->offer(product * targets.relatives[i], i);
+  }
+  return largest;
+}
+
+// Whoever wants some lists chooses among so many times as many, and among this part of all at
+// least (docs/design.md, "Groups of lists").
+constexpr uint32_t kKnownPerWanted = 32;
+constexpr uint32_t kLeastKnown = 8;
+
+uint32_t least_known(const ModelShape& shape) noexcept {
+  return (shape.lists + kLeastKnown - 1) / kLeastKnown;
+}
+
+// Groups by falling score, at the end of `order`.
+void order_groups(const Model& model, const RoutingTable& table, Alike* alike,
+                  Routes* routes) noexcept {
+  const uint32_t lists = model.shape.lists, groups = model.shape.groups;
+  float* scores = routes->scores + lists;
+  const float largest = score_targets(model.shape, groups_of(model, table), table.stride, *routes,
+                                      0, groups, alike, scores);
+  if (alike != nullptr) alike->raise(largest, groups, scores);
+  uint32_t* order = routes->order + lists;
+  for (uint32_t g = 0; g < groups; ++g) order[g] = g;
+  std::sort(order, order + groups, [scores](uint32_t a, uint32_t b) {
+    return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
+  });
+}
+
+// Opens groups until so many lists are known; returns the largest score among the new ones.
+float open_groups(const Model& model, const RoutingTable& table, uint32_t wanted, Alike* alike,
+                  Routes* routes) noexcept {
+  const Targets lists = lists_of(model, table);
+  const uint32_t* order = routes->order + model.shape.lists;
+  float largest = -std::numeric_limits<float>::infinity();
+  while (routes->known < wanted) {
+    const uint32_t group = order[routes->groups_open++];
+    const uint32_t begin = model.groups.begin(group), end = model.groups.end(group);
+    largest = std::max(largest, score_targets(model.shape, lists, table.stride, *routes, begin, end,
+                                              alike, routes->scores));
+    for (uint32_t l = begin; l < end; ++l) routes->order[routes->known++] = l;
+  }
+  return largest;
+}
+
 }  // namespace
 
 uint32_t routing_stride(const ModelShape& shape) noexcept {
@@ -64,51 +141,70 @@ uint32_t routing_stride(const ModelShape& shape) noexcept {
 }
 
 size_t routing_table_bytes(const ModelShape& shape) noexcept {
-  return static_cast<size_t>(shape.lists) * (2 * sizeof(float) + routing_stride(shape));
+  return routed_numbers(shape) * (2 * sizeof(float) + routing_stride(shape));
 }
 
 RoutingTable make_routing_table(const Model& model, void* memory) noexcept {
   const ModelShape& shape = model.shape;
   const size_t padded = shape.padded_dims();
-  float* steps = static_cast<float*>(memory);
-  float* relatives = steps + shape.lists;
-  int8_t* codes = reinterpret_cast<int8_t*>(relatives + shape.lists);
   const uint32_t stride = routing_stride(shape);
-  for (uint32_t l = 0; l < shape.lists; ++l) {
-    steps[l] = quantise(model.centroids + l * padded, padded, kLargestByte, stride,
-                        codes + static_cast<size_t>(l) * stride);
-    const float sigma = model.list_sigma[l];
-    const float square = 2 * model.assign_bias[l] + static_cast<float>(shape.dims) * sigma * sigma;
-    relatives[l] = shape.metric != Metric::inner_product ? 1
-                   : square > 0                          ? 1 / std::sqrt(square)
-                                                         : 0;
-  }
+  float* steps = static_cast<float*>(memory);
+  float* relatives = steps + routed_numbers(shape);
+  int8_t* codes = reinterpret_cast<int8_t*>(relatives + routed_numbers(shape));
+  size_t at = 0;
+  const auto add = [&](const float* centroids, const float* sigmas, const float* bias,
+                       uint32_t count) {
+    for (uint32_t i = 0; i < count; ++i, ++at) {
+      steps[at] =
+          quantise(centroids + i * padded, padded, kLargestByte, stride, codes + at * stride);
+      const float sigma = sigmas[i];
+      const float square = 2 * bias[i] + static_cast<float>(shape.dims) * sigma * sigma;
+      relatives[at] = shape.metric != Metric::inner_product ? 1
+                      : square > 0                          ? 1 / std::sqrt(square)
+                                                            : 0;
+    }
+  };
+  add(model.centroids, model.list_sigma, model.assign_bias, shape.lists);
+  add(model.groups.centres, model.group_sigma, model.groups.bias, shape.groups);
   return {steps, relatives, codes, stride};
 }
 
-void route(const Model& model, const RoutingTable& table, const float* prepared, int16_t* scratch,
-           float* routes) noexcept {
+void begin_routes(const Model& model, const RoutingTable& table, const float* prepared,
+                  Routes* routes) noexcept {
   const ModelShape& shape = model.shape;
   const size_t padded = shape.padded_dims();
   // As fine as 32-bit sums allow.
   const auto most = static_cast<float>(
       std::min<size_t>(std::numeric_limits<int16_t>::max(),
                        std::numeric_limits<int32_t>::max() / (size_t{127} * table.stride)));
-  const float query_step = quantise(prepared, padded, most, table.stride, scratch);
-  dot_rows_int8(scratch, table.codes, shape.lists, table.stride, routes);
-
-  const float optimism = static_cast<float>(shape.route_sigma * exact_norm(prepared, padded));
-  const float bias = shape.metric == Metric::l2 ? 1.0f : 0.0f;
+  routes->query_step = quantise(prepared, padded, most, table.stride, routes->query);
+  routes->optimism = static_cast<float>(shape.route_sigma * exact_norm(prepared, padded));
+  routes->known = routes->groups_open = 0;
   const bool directions = shape.metric == Metric::inner_product;
-  Alike alike;
-  float largest = -std::numeric_limits<float>::infinity();
-  for (uint32_t l = 0; l < shape.lists; ++l) {
-    const float product = query_step * table.steps[l] * routes[l];
-    routes[l] = product - bias * model.assign_bias[l] + optimism * model.list_sigma[l];
-    largest = std::max(largest, routes[l]);
-    if (directions) alike.offer(product * table.relatives[l], l);
+  Alike alike, alike_groups;
+  float largest;
+  if (shape.groups == 0) {
+    largest = score_targets(shape, lists_of(model, table), table.stride, *routes, 0, shape.lists,
+                            directions ? &alike : nullptr, routes->scores);
+    for (uint32_t l = 0; l < shape.lists; ++l) routes->order[l] = l;
+    routes->known = shape.lists;
+  } else {
+    order_groups(model, table, directions ? &alike_groups : nullptr, routes);
+    largest = open_groups(model, table, least_known(shape), directions ? &alike : nullptr, routes);
   }
-  if (directions) alike.raise(largest, shape.lists, routes);
+  if (directions) alike.raise(largest, routes->known, routes->scores);
+}
+
+bool widen_routes(const Model& model, const RoutingTable& table, uint32_t count,
+                  Routes* routes) noexcept {
+  const uint32_t known = routes->known, lists = model.shape.lists;
+  open_groups(model, table, count < lists / kKnownPerWanted ? count * kKnownPerWanted : lists,
+              nullptr, routes);
+  return routes->known > known;
+}
+
+uint32_t wanted_for(const ModelShape& shape, uint32_t known) noexcept {
+  return known <= least_known(shape) ? 0 : (known + kKnownPerWanted - 1) / kKnownPerWanted;
 }
 
 }  // namespace avq

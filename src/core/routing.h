@@ -11,11 +11,11 @@
 
 namespace avq {
 
-// Plain data over the caller's memory; made from the model, never stored.
+// Plain data over the caller's memory; made from the model, never stored. Of lists, then of groups.
 struct RoutingTable {
-  const float* steps;      // lists: c ~ steps * codes
-  const float* relatives;  // lists: 1 / rms norm of the list's rows (inner product; else 1)
-  const int8_t* codes;     // lists x stride, zeros behind padded_dims
+  const float* steps;      // c ~ steps * codes
+  const float* relatives;  // 1 / rms norm of the rows (inner product; else 1)
+  const int8_t* codes;     // (lists + groups) x stride, zeros behind padded_dims
   uint32_t stride;         // a multiple of kRoutingStride
 };
 
@@ -25,11 +25,34 @@ uint32_t routing_stride(const ModelShape& shape) noexcept;
 size_t routing_table_bytes(const ModelShape& shape) noexcept;
 RoutingTable make_routing_table(const Model& model, void* memory) noexcept;
 
-// routes[l] = <q, c_l> (- |c_l|^2/2 for l2) + route_sigma * sigma_l * |q| of all lists, by the
-// table's products; for inner product the three lists nearest in direction come first. prepared:
-// padded_dims floats; scratch: routing_stride numbers.
-void route(const Model& model, const RoutingTable& table, const float* prepared, int16_t* scratch,
-           float* routes) noexcept;
+// One query's view of the lists: plain data over the caller's memory. Where lists are in groups,
+// only those of open groups are known; the more lists are wanted, the more groups are opened.
+struct Routes {
+  int16_t* query;   // routing_stride numbers
+  float* scores;    // lists + groups: <q, c> (- |c|^2/2 for l2) + route_sigma * sigma * |q| by the
+                    // table's products, of lists that are known; for inner product the three
+                    // nearest in direction among those known first have the best
+  uint32_t* order;  // lists + groups: the known lists, which the caller may put into another order
+  uint32_t known;
+  uint32_t groups_open;
+  float query_step, optimism;
+};
+
+// Numbers of lists and groups for Routes::scores and order.
+inline size_t routed_numbers(const ModelShape& shape) noexcept {
+  return static_cast<size_t>(shape.lists) + shape.groups;
+}
+
+// The caller has set the pointers of `routes`. prepared: padded_dims floats.
+void begin_routes(const Model& model, const RoutingTable& table, const float* prepared,
+                  Routes* routes) noexcept;
+
+// Has as many lists known as choosing the best `count` wants. True if there are new ones.
+bool widen_routes(const Model& model, const RoutingTable& table, uint32_t count,
+                  Routes* routes) noexcept;
+
+// How many lists must be wanted for so many to be known first.
+uint32_t wanted_for(const ModelShape& shape, uint32_t known) noexcept;
 
 // <q, c> of one list, in float: what the scores of its rows contain.
 inline float list_score(const Model& model, const float* prepared, uint32_t list) noexcept {

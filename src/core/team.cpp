@@ -5,8 +5,6 @@
 #include <thread>
 #include <vector>
 
-#include "core/kernels.h"
-
 namespace avq {
 
 static_assert(std::atomic<uint64_t>::is_always_lock_free, "atomics must work between processes");
@@ -19,7 +17,9 @@ size_t line_end(size_t offset) noexcept { return (offset + 63) / 64 * 64; }
 }  // namespace
 
 size_t Team::bytes(size_t rows, size_t dims, size_t centres) noexcept {
-  return line_end(sizeof(Team)) + line_end(rows * dims * sizeof(float)) +
+  const size_t groups = groups_for(centres);
+  return line_end(groups * dims * sizeof(float)) + 2 * line_end(groups * sizeof(float)) +
+         line_end(sizeof(Team)) + line_end(rows * dims * sizeof(float)) +
          2 * line_end(rows * sizeof(uint32_t)) + line_end(rows * sizeof(float)) +
          line_end(centres * dims * sizeof(float)) + line_end(centres * sizeof(float));
 }
@@ -40,10 +40,22 @@ Team* Team::create(void* memory, size_t rows, size_t dims, size_t centres) noexc
   team->scores_ = place(rows * sizeof(float));
   team->centres_ = place(centres * dims * sizeof(float));
   team->bias_ = place(centres * sizeof(float));
+  const size_t groups = groups_for(centres);
+  team->group_centres_ = place(groups * dims * sizeof(float));
+  team->group_bias_ = place(groups * sizeof(float));
+  team->group_ends_ = place(groups * sizeof(float));
   team->finished_.store(0);
   team->failed_.store(false);
   team->next_.store(kNoRow);
   return team;
+}
+
+Centres Team::centres() noexcept {
+  return {at<float>(centres_),
+          centres_count_.load(std::memory_order_relaxed),
+          at<float>(bias_),
+          {groups_count_.load(std::memory_order_relaxed), at<float>(group_centres_),
+           at<float>(group_bias_), at<float>(group_ends_)}};
 }
 
 void Team::compute(size_t first, size_t count, float* scratch) noexcept {
@@ -55,9 +67,7 @@ void Team::compute(size_t first, size_t count, float* scratch) noexcept {
     }
     data = scratch;
   }
-  nearest_centres(data, count, at<float>(centres_), centres_count_.load(std::memory_order_relaxed),
-                  dims_, at<float>(bias_), at<uint32_t>(nearest_) + first,
-                  at<float>(scores_) + first);
+  centres().nearest(data, count, dims_, at<uint32_t>(nearest_) + first, at<float>(scores_) + first);
   finished_.fetch_add(count, std::memory_order_release);
 }
 
@@ -85,9 +95,13 @@ void Team::assign(const Sample& sample, const uint32_t* rows, size_t count, cons
   std::copy_n(centres.values, centres.count * dims_, at<float>(centres_));
   std::copy_n(centres.bias, centres.count, at<float>(bias_));
   centres_count_.store(static_cast<uint32_t>(centres.count), std::memory_order_relaxed);
-  batch_.store(
-      static_cast<uint32_t>(std::min(most_batch(), assignment_batch(centres.count, dims_))),
-      std::memory_order_relaxed);
+  const Groups& groups = centres.groups;
+  std::copy_n(groups.centres, groups.count * dims_, at<float>(group_centres_));
+  std::copy_n(groups.bias, groups.count, at<float>(group_bias_));
+  std::copy_n(groups.ends, groups.count, at<float>(group_ends_));
+  groups_count_.store(groups.count, std::memory_order_relaxed);
+  batch_.store(static_cast<uint32_t>(std::min(most_batch(), assignment_batch(centres, dims_))),
+               std::memory_order_relaxed);
   // More numbers than rows may be asked for. Without a list there are as many as rows at most.
   for (size_t first = 0; first < count; first += capacity_) {
     assign_some(sample, rows != nullptr ? rows + first : nullptr,
@@ -98,7 +112,7 @@ void Team::assign(const Sample& sample, const uint32_t* rows, size_t count, cons
 
 void Team::assign_some(const Sample& sample, const uint32_t* rows, size_t count, uint32_t* nearest,
                        float* scores, float* scratch) {
-  const double row_work = static_cast<double>(centres_count_.load() * dims_);
+  const double row_work = static_cast<double>(centres().met() * dims_);
   const uint64_t task = (next_.load() & ~kNoRow) + (kNoRow + 1);
   next_.store(task | kNoRow);
   if (rows != nullptr) std::copy_n(rows, count, at<uint32_t>(rows_));

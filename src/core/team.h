@@ -66,16 +66,18 @@ class Team {
   void assign_some(const Sample& sample, const uint32_t* rows, size_t count, uint32_t* nearest,
                    float* scores, float* scratch);
   void compute(size_t first, size_t count, float* scratch) noexcept;
+  Centres centres() noexcept;  // of the current task
 
   std::atomic<uint64_t> next_;
   std::atomic<uint64_t> finished_;  // rows of the current task
   std::atomic<bool> failed_;
   // The current task. They change only while no row can be claimed and all claimed ones are done.
-  std::atomic<uint32_t> count_, centres_count_, batch_;
+  std::atomic<uint32_t> count_, centres_count_, groups_count_, batch_;
   std::atomic<bool> listed_;  // rows_ says which; else 0 .. count - 1
   size_t capacity_;           // rows
   size_t dims_;
   size_t sample_, rows_, centres_, bias_, nearest_, scores_;  // offsets
+  size_t group_centres_, group_bias_, group_ends_;            // likewise
 };
 
 }  // namespace avq

@@ -23,11 +23,12 @@ uint32_t auto_dims_per_subspace(uint32_t dims) noexcept {
 static double training_work(const TrainingOptions& options, size_t rows) {
   const ModelShape shape = make_shape(options);
   const size_t lists = std::min<size_t>(std::max(options.lists, 1u), rows);
+  const size_t groups = options.groups();
   const double pass =
-      static_cast<double>(rows) * static_cast<double>(lists) * static_cast<double>(options.dims);
+      static_cast<double>(rows) * static_cast<double>(centres_met(lists, groups) * options.dims);
   // Settling them; and, for inner product, the other centroids too.
   const double passes = options.metric == Metric::inner_product ? 2.25 : 1;
-  return centres_work(rows, options.dims, lists) + passes * pass +
+  return centres_work(rows, options.dims, lists, groups) + passes * pass +
          shape.subspaces *
              codewords_work(codebook_rows(rows, shape.padded_dims()), shape.dims_per_subspace);
 }
@@ -41,14 +42,18 @@ size_t training_memory(const TrainingOptions& options, size_t sample_rows) noexc
                                  : auto_dims_per_subspace(made.dims);
     made.subspaces = (made.dims + made.dims_per_subspace - 1) / made.dims_per_subspace;
     made.lists = static_cast<uint32_t>(std::min<size_t>(std::max(options.lists, 1u), sample_rows));
+    made.groups = options.groups();
     return made;
   }();
   const size_t padded = shape.padded_dims();
   // Norms, orders, assignments of two candidates, a team's, scores and chances: 4 or 8 bytes a row
   // each.
   const size_t per_row = 80 * sample_rows;
-  // Centres, their sums, the anisotropic ones, a team's, and vectors that grow by copying.
-  const size_t per_list = shape.lists * (6 * sizeof(float) * padded + 128);
+  // Centres, their sums, the anisotropic ones, a team's, and vectors that grow by copying; with
+  // groups, the centres in the order of these.
+  const size_t copies = shape.groups == 0 ? 6 : 7;
+  const size_t per_list =
+      (shape.lists + 3 * shape.groups) * (copies * sizeof(float) * padded + 128);
   const bool joint = !options.row_scale;
   const size_t book_rows = codebook_rows(sample_rows, joint ? 2 * padded : padded);
   const size_t codebooks =

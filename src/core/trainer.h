@@ -26,6 +26,9 @@ struct TrainingOptions {
                            // (when row_scale is off); needs an anisotropy above 1
   float soar_lambda = -1;  // < 0: 1, for the rows that profit, if the sample shows that it pays
   uint64_t seed = 0;
+  uint32_t grouped_lists = kGroupedLists;  // from so many lists on they are grouped
+
+  uint32_t groups() const noexcept { return lists >= grouped_lists ? groups_for(lists) : 0; }
 };
 
 class Team;  // team.h

@@ -27,24 +27,26 @@ double distance_bound(const Search* search, float score) {
   }
 }
 
-// Makes the `count` lists with the best routes the head of `order`; the very best come first, so
+// Makes the `count` lists with the best scores the head of the order; the very best come first, so
 // that the collector's threshold is high from the start, the others as they lie in the file.
 void order_lists(Search* search, uint32 count) {
   constexpr uint32 kBestFirst = 4;
   constexpr uint32 kLookahead = 2;  // most scans open lists more than once
-  const uint32 lists = search->cached->model.shape.lists;
+  const CachedIndex* cached = search->cached;
   const uint32 done = search->opened;
-  const float* routes = search->routes;
-  const auto better = [routes](uint32 a, uint32 b) {
-    return routes[a] > routes[b] || (routes[a] == routes[b] && a < b);
+  const bool news = widen_routes(cached->model, cached->routing, count, &search->routes);
+  const uint32 known = search->routes.known;
+  const float* scores = search->routes.scores;
+  const auto better = [scores](uint32 a, uint32 b) {
+    return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
   };
-  uint32* from = search->order + done;
-  if (count > search->shortlist) {
-    search->shortlist = count < lists / (2 * kLookahead) ? kLookahead * count : lists;
-    select_best(routes, from, lists - done, search->shortlist - done, search->order_scratch);
+  uint32* from = search->routes.order + done;
+  if (news || count > search->shortlist) {
+    search->shortlist = count < known / (2 * kLookahead) ? kLookahead * count : known;
+    select_best(scores, from, known - done, search->shortlist - done, search->order_scratch);
   }
-  uint32* end = search->order + count;
-  select_best(routes, from, search->shortlist - done, count - done, search->order_scratch);
+  uint32* end = search->routes.order + count;
+  select_best(scores, from, search->shortlist - done, count - done, search->order_scratch);
   const uint32 best = Min(kBestFirst, count - done);
   std::partial_sort(from, from + best, end, better);
   std::sort(from + best, end);
@@ -211,7 +213,7 @@ void open_lists(Search* search, uint32 count) {
   search->open = static_cast<OpenList*>(
       grow(search, search->open, first, &search->open_room, count, sizeof(OpenList)));
   for (uint32 i = first; i < count; i++) {
-    const uint32 list = search->order[i];
+    const uint32 list = search->routes.order[i];
     const float score = list_score(search->cached->model, search->prepared, list);
     search->open[i] = {list, score, false, kFirstPlace, kFirstPlace};
   }
@@ -316,14 +318,16 @@ void begin_query(Search* search, const Vector* query) {
       static_cast<float*>(allocate(&search->memory, sizeof(float) * shape.padded_dims()));
   search->prepared = prepared;
   search->lut = static_cast<uint8*>(allocate(&search->memory, Size{shape.subspaces} * kCodewords));
-  search->routes = static_cast<float*>(allocate(&search->memory, sizeof(float) * shape.lists));
-  search->order = static_cast<uint32*>(allocate(&search->memory, sizeof(uint32) * 2 * shape.lists));
-  search->order_scratch = search->order + shape.lists;
   prepare(shape, comparable, prepared);
   const RoutingTable& table = search->cached->routing;
-  int16* scratch = static_cast<int16*>(allocate(&search->memory, sizeof(int16) * table.stride));
-  route(model, table, prepared, scratch, search->routes);
-  release(&search->memory, scratch);
+  const Size numbers = routed_numbers(shape);
+  Routes* routes = &search->routes;
+  routes->query = static_cast<int16*>(allocate(&search->memory, sizeof(int16) * table.stride));
+  routes->scores = static_cast<float*>(allocate(&search->memory, sizeof(float) * numbers));
+  routes->order =
+      static_cast<uint32*>(allocate(&search->memory, sizeof(uint32) * (numbers + shape.lists)));
+  search->order_scratch = routes->order + numbers;
+  begin_routes(model, table, prepared, routes);
   // A fixed rerank depth ranks candidates by their estimates, without optimism.
   const RecallModel& recall = search->cached->meta.recall;
   // Nothing was learnt from a few rows, and to rescore them all costs little.
@@ -333,7 +337,6 @@ void begin_query(Search* search, const Vector* query) {
       settings.rerank_depth > 0 ? 0 : bound_width(recall, few ? 1 : search->target_recall);
   search->bound_width = width;
   search->tables = build_tables(model, prepared, width, search->lut);
-  for (uint32 i = 0; i < shape.lists; i++) search->order[i] = i;
 }
 
 // Whether enough has been rescored for the best ready row to leave, whatever the bounds say.

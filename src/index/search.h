@@ -48,10 +48,9 @@ struct Search {
   QueryTables tables;
   uint8* lut;
 
-  uint32* order;     // all lists; the first `opened` are open
-  uint32 shortlist;  // none behind these in `order` has a better route
+  Routes routes;     // the first `opened` lists in its order are open
+  uint32 shortlist;  // none of the known ones behind these in the order has a better score
   uint32* order_scratch;
-  float* routes;
   uint32 most_lists;  // that may be opened
   OpenList* open;
   uint32 opened, open_room;

@@ -340,6 +340,38 @@ TEST_P(Kernels, NearestCentreOfARowDoesNotDependOnTheRowsBesideIt) {
   }
 }
 
+// In pieces, and by the rows' numbers, as groups of lists are looked into.
+TEST_P(Kernels, NearerCentresImproveOnWhatWasFound) {
+  for (const size_t dims : {3, 16, 37, 100}) {
+    const size_t count = 71, centres_count = 41, first = 17;
+    std::vector<float> rows(count * dims), centres(centres_count * dims), bias(centres_count, 0.5f);
+    for (float& value : rows) value = normal();
+    for (float& value : centres) value = normal();
+    const Nearest all = nearest(rows, count, centres, centres_count, dims, bias, 0);
+    const Nearest some = nearest(rows, count, centres, first, dims, bias, 0);
+    for (const size_t listed : {0, 1, 2, 3, 4, 5, 9, 30}) {
+      std::vector<uint32_t> numbers(listed);
+      for (size_t i = 0; i < listed; ++i) numbers[i] = static_cast<uint32_t>((5 + 7 * i) % count);
+      std::vector<uint32_t> index = some.index;
+      std::vector<float> score = some.score, products(listed * centres_count + 1, -7);
+      nearer_centres(rows.data(), numbers.data(), listed, &centres[first * dims],
+                     centres_count - first, dims, &bias[first], first, index.data(), score.data());
+      dot_matrix_of(rows.data(), numbers.data(), listed, centres.data(), centres_count, dims,
+                    products.data());
+      EXPECT_EQ(products.back(), -7);
+      for (size_t r = 0; r < count; ++r) {
+        const auto at = std::find(numbers.begin(), numbers.end(), r);
+        const bool looked_at = at != numbers.end();
+        ASSERT_EQ(index[r], (looked_at ? all : some).index[r]) << dims << " dims, row " << r;
+        ASSERT_EQ(score[r], (looked_at ? all : some).score[r]);
+        if (!looked_at) continue;
+        const float* own = &products[static_cast<size_t>(at - numbers.begin()) * centres_count];
+        ASSERT_EQ(own[all.index[r]] - 0.5f, all.score[r]);
+      }
+    }
+  }
+}
+
 TEST_P(Kernels, NearestCentreWithoutRowsOrCentres) {
   nearest({}, 0, {1, 2}, 1, 2, {0}, 0);
   for (const size_t count : {1, 6}) {
