@@ -274,7 +274,7 @@ void spill_rows(const Sample& sample, const ListSet& lists, float lambda, const 
 
 ListSet train_lists(const TrainingOptions& options, const Sample& sample,
                     const SampleQueries& queries) {
-  const uint32_t groups = options.groups();
+  const uint32_t groups = options.groups(sample.rows);
   const uint64_t seed = options.seed;
   ListSet lists =
       settle_lists(sample, train_centres(sample, options.lists, seed, groups), groups, seed);

@@ -23,7 +23,7 @@ uint32_t auto_dims_per_subspace(uint32_t dims) noexcept {
 static double training_work(const TrainingOptions& options, size_t rows) {
   const ModelShape shape = make_shape(options);
   const size_t lists = std::min<size_t>(std::max(options.lists, 1u), rows);
-  const size_t groups = options.groups();
+  const size_t groups = options.groups(rows);
   const double pass =
       static_cast<double>(rows) * static_cast<double>(centres_met(lists, groups) * options.dims);
   // Settling them; and, for inner product, the other centroids too.
@@ -42,7 +42,7 @@ size_t training_memory(const TrainingOptions& options, size_t sample_rows) noexc
                                  : auto_dims_per_subspace(made.dims);
     made.subspaces = (made.dims + made.dims_per_subspace - 1) / made.dims_per_subspace;
     made.lists = static_cast<uint32_t>(std::min<size_t>(std::max(options.lists, 1u), sample_rows));
-    made.groups = options.groups();
+    made.groups = options.groups(sample_rows);
     return made;
   }();
   const size_t padded = shape.padded_dims();

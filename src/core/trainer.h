@@ -1,6 +1,7 @@
 #pragma once
 // Training: from a sample of rows to a model. May throw avq::Error and std::bad_alloc.
 // Deterministic: the same sample, options and seed give the same model on the same CPU.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -28,7 +29,11 @@ struct TrainingOptions {
   uint64_t seed = 0;
   uint32_t grouped_lists = kGroupedLists;  // from so many lists on they are grouped
 
-  uint32_t groups() const noexcept { return lists >= grouped_lists ? groups_for(lists) : 0; }
+  // Groups of the lists that so many rows may make; 0: none.
+  uint32_t groups(size_t rows) const noexcept {
+    const size_t most = std::min<size_t>(lists, rows);
+    return most >= grouped_lists ? groups_for(most) : 0;
+  }
 };
 
 class Team;  // team.h

@@ -60,7 +60,7 @@ bool plan_training(const IndexOptions& options, const Column& column, double row
 ModelShape largest_model(const TrainingOptions& training) {
   ModelShape room = {};
   room.lists = training.lists;
-  room.groups = training.groups();
+  room.groups = training.groups(training.lists);
   room.metric = training.metric;
   room.dims = training.dims;
   room.dims_per_subspace = training.dims_per_subspace != 0 ? training.dims_per_subspace
