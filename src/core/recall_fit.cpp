@@ -25,6 +25,7 @@ struct Outcome {
   uint32_t lists[2];   // the second one: of SOAR, or the first again
   uint32_t rank;       // of the better one in the query's routes
   float score;         // true
+  float weight;        // for the probes
   float estimates[2];  // by its code in either list; of coded queries
   float widths[2];     // of the error bound for z = 1; likewise
 };
@@ -161,8 +162,13 @@ Outcomes score_answers(const Model& model, const Answers& answers, FittedOn sour
     coder.look_at(place);
     size_t end = first;
     while (end < order.size() && outcomes[order[end]].row == rows[number]) ++end;
+    // A row that answers many of a sample's queries counts for less than all of these: which rows
+    // those are is chance, and whether real queries meet them is not known. The users' own do.
+    const float weight =
+        source == FittedOn::sample ? 1 / std::sqrt(static_cast<float>(end - first)) : 1;
     bool coded = false;
     for (size_t i = first; i < end; ++i) {
+      outcomes[order[i]].weight = weight;
       Outcome& outcome = outcomes[order[i]];
       outcome.score = static_cast<float>(coder.true_score(&queries[outcome.query * padded]));
       std::copy_n(coder.lists, 2, outcome.lists);
@@ -224,19 +230,25 @@ void fit_probes(const Outcomes& result, size_t used, uint32_t lists, float* prob
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
     return outcomes[a].rank < outcomes[b].rank || (outcomes[a].rank == outcomes[b].rank && a < b);
   });
-  std::vector<double> missed(queries, 1.0);
-  // What an answer counts: the first ones once, the others for all that they stand for.
-  const double count = static_cast<double>(queries), once = 1 / static_cast<double>(used);
-  const double sparse = within > dense ? once * static_cast<double>(used - dense) /
-                                             static_cast<double>(within - dense)
-                                       : 0;
-  double sum = count, squares = count;
+  std::vector<double> missed(queries);
+  // What an answer counts: the later ones for all that they stand for. The mean over queries is 1.
+  const double sparse =
+      within > dense ? static_cast<double>(used - dense) / static_cast<double>(within - dense) : 0;
+  const auto weight = [&](uint32_t i) {
+    return outcomes[i].weight * (i % depth < dense ? 1 : sparse);
+  };
+  double total = 0;
+  for (const uint32_t i : order) total += weight(i);
+  const double count = static_cast<double>(queries), unit = count / total;
+  for (const uint32_t i : order) missed[outcomes[i].query] += weight(i) * unit;
+  double sum = count, squares = 0;
+  for (const double share : missed) squares += share * share;
   uint32_t loss = 0;
   for (size_t i = 0; i < order.size() && loss < kLosses;) {
     const uint32_t rank = outcomes[order[i]].rank;
     for (; i < order.size() && outcomes[order[i]].rank == rank; ++i) {
       double& share = missed[outcomes[order[i]].query];
-      const double step = order[i] % depth < dense ? once : sparse;
+      const double step = weight(order[i]) * unit;
       squares -= share * share;
       share -= step;
       squares += share * share;
