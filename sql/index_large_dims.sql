@@ -28,7 +28,7 @@ CREATE FUNCTION made(i int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
     FROM generate_series(1, 16000) j $$;
 CREATE TABLE big (id int PRIMARY KEY, v vector(16000)) WITH (autovacuum_enabled = off);
 INSERT INTO big SELECT i, made(i) FROM generate_series(1, 40) i;
-CREATE INDEX big_ip ON big USING avq (v);
+CREATE INDEX big_ip ON big USING avq (v) WITH (rerank = half);
 CREATE INDEX big_l2 ON big USING avq (v vector_l2_ops) WITH (rerank = float);
 CREATE INDEX big_cosine ON big USING avq (v vector_cosine_ops)
   WITH (rerank = int8, dims_per_subspace = 1);

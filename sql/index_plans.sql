@@ -58,6 +58,52 @@ CREATE INDEX tiny_v ON tiny USING avq (v);
 ANALYZE tiny;
 SELECT scans('SELECT id FROM tiny ORDER BY v <#> ''[1,2,3]'' LIMIT 5');
 
+-- vectors stored out of line: taken, though the table's own pages are few
+CREATE FUNCTION wide(i int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
+  SELECT array_agg((hashint4(i * 2003 + j) % 1000)::real)::vector FROM generate_series(1, 2000) j $$;
+CREATE TABLE outside (id int, v vector(2000)) WITH (autovacuum_enabled = off);
+INSERT INTO outside SELECT i, wide(i) FROM generate_series(1, 600) i;
+CREATE INDEX outside_ip ON outside USING avq (v);
+CREATE INDEX outside_cosine ON outside USING avq (v vector_cosine_ops);
+CREATE INDEX outside_l2 ON outside USING avq (v vector_l2_ops);
+SELECT scans(format('SELECT id FROM outside ORDER BY v <#> %L LIMIT 10', wide(0)));
+VACUUM ANALYZE outside;
+SELECT pg_relation_size('outside') / current_setting('block_size')::int < 10 AS few_pages;
+SELECT scans(format('SELECT id FROM outside ORDER BY v <#> %L LIMIT 10', wide(0)));
+SELECT scans(format('SELECT id FROM outside ORDER BY v <=> %L LIMIT 10', wide(0)));
+SELECT scans(format('SELECT id FROM outside ORDER BY v <-> %L LIMIT 10', wide(0)));
+SELECT scans('SELECT id FROM outside ORDER BY v <#> (SELECT v FROM outside WHERE id = 5) LIMIT 10');
+-- but not for most of the rows, nor for all, nor where there are few
+SELECT scans(format('SELECT id FROM outside ORDER BY v <#> %L LIMIT 500', wide(0)));
+SELECT scans(format('SELECT id FROM outside ORDER BY v <#> %L', wide(0)));
+CREATE TABLE few_outside (id int, v vector(2000)) WITH (autovacuum_enabled = off);
+INSERT INTO few_outside SELECT i, wide(i) FROM generate_series(1, 10) i;
+CREATE INDEX few_outside_ip ON few_outside USING avq (v);
+ANALYZE few_outside;
+SELECT scans(format('SELECT id FROM few_outside ORDER BY v <#> %L LIMIT 10', wide(0)));
+
+-- what a call costs: more where the vector lies out of line, by its width, a cast or domain below
+-- it notwithstanding; nothing of the kind where the column keeps it in the table
+CREATE DOMAIN wide_vector AS vector(2000);
+CREATE TABLE stored (outside vector(2000), named wide_vector, any_width vector, inside vector(1000));
+ALTER TABLE stored ALTER COLUMN inside SET STORAGE PLAIN;
+CREATE FUNCTION call_cost(call text) RETURNS numeric LANGUAGE plpgsql AS $$
+DECLARE
+  plain json;
+  called json;
+BEGIN
+  EXECUTE 'EXPLAIN (FORMAT json) SELECT 1 FROM stored' INTO plain;
+  EXECUTE format('EXPLAIN (FORMAT json) SELECT %s FROM stored', call) INTO called;
+  RETURN ((called -> 0 -> 'Plan' ->> 'Total Cost')::numeric
+        - (plain -> 0 -> 'Plan' ->> 'Total Cost')::numeric)
+      / (called -> 0 -> 'Plan' ->> 'Plan Rows')::numeric;
+END $$;
+SELECT call_cost('outside <#> wide(0)') > 1 AS outside, call_cost('named <=> wide(0)') > 1 AS named,
+    call_cost('any_width::vector(2000) <-> wide(0)') > 1 AS coerced,
+    call_cost('l1_distance(outside, outside)') > 2 AS both,
+    call_cost('any_width <#> wide(0)') < 0.1 AS any_width,
+    call_cost('inside <#> inside') < 0.1 AS inside;
+
 -- with nothing else allowed, still no index without an order
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;

@@ -68,6 +68,18 @@ SELECT bool_and(s.v = l.a::vector AND s.v <#> l.a::vector = l.a::vector <#> l.a:
 SELECT attstorage FROM pg_attribute WHERE attrelid = 'vector_stored'::regclass AND attname = 'v';
 DROP TABLE vector_stored, vector_lengths;
 
+-- a value out of line that comes call after call, on either side, and then another
+CREATE TABLE far_away (id int, v vector(3000));
+INSERT INTO far_away SELECT i, (SELECT array_agg(sin(i * 31 + j)) FROM generate_series(1, 3000) j)
+  FROM generate_series(1, 6) i;
+SELECT pg_relation_size('far_away') < 16384 AS out_of_line;
+SELECT count(*), bool_and(a.v <#> b.v = a.v::real[]::vector <#> b.v::real[]::vector) AS ip,
+  bool_and(a.v <-> b.v = a.v::real[]::vector <-> b.v::real[]::vector) AS l2,
+  bool_and((a.v <-> b.v = 0) = (a.id = b.id)) AS own
+  FROM far_away a, far_away b;
+SELECT array_agg(id ORDER BY v <=> (SELECT v FROM far_away WHERE id = 3), id) FROM far_away;
+DROP TABLE far_away;
+
 -- norm and direction
 SELECT vector_norm('[3,4]'), vector_norm('[0,0]'), vector_norm('[3e37,4e37]')::real;
 SELECT l2_normalize('[3,4]'::vector), l2_normalize('[0,0]'::vector), l2_normalize('[3e38]'::vector),

@@ -135,14 +135,14 @@ std::vector<RoutingCost> routing_cost(const RoutingLists& lists, float route_sig
   return costs;
 }
 
-float measure_error_scale(const Model& model, const Sample& sample, const float* queries,
-                          const ExactTop& top, const uint32_t* list_of) {
+CodeError measure_error(const Model& model, const Sample& sample, const float* queries,
+                        const ExactTop& top, const uint32_t* list_of) {
   const ModelShape& shape = model.shape;
   const size_t padded = shape.padded_dims();
   std::vector<float> query(padded), row(padded), decoded(padded);
   std::vector<float> scratch(encode_scratch_floats(shape));
   std::vector<uint8_t> codes(shape.subspaces);
-  double squares = 0, count = 0;
+  double squares = 0, norms = 0, count = 0;
   constexpr size_t kSparse = 4;  // every fourth answer tells enough, and encoding them takes time
   for (size_t q = 0; q < top.queries; ++q) {
     prepare(shape, queries + q * shape.dims, query.data());
@@ -159,21 +159,26 @@ float measure_error_scale(const Model& model, const Sample& sample, const float*
       decode(model, codes.data(), decoded.data());
       // The error of the score without cancellation: <q, r - s d> (l2: <q - c, r - s d>).
       const float* centroid = model.centroids + static_cast<size_t>(list_of[number]) * padded;
-      double error = 0, span = 0;  // span: of what the residual's error is multiplied by
+      double error = 0, norm = 0, span = 0;  // span: of what the residual's error is multiplied by
       for (size_t j = 0; j < padded; ++j) {
         const double from = shape.metric == Metric::l2 ? static_cast<double>(query[j]) - centroid[j]
                                                        : static_cast<double>(query[j]);
         const double residual = static_cast<double>(row[j]) - centroid[j];
         span += from * from;
-        error += from * (residual - static_cast<double>(encoded.scale) * decoded[j]);
+        const double missing = residual - static_cast<double>(encoded.scale) * decoded[j];
+        error += from * missing;
+        norm += missing * missing;
       }
       const double relative = error / (encoded.scale * std::sqrt(span));
       if (!std::isfinite(relative)) continue;
       squares += relative * relative;
+      norms += norm / (static_cast<double>(encoded.scale) * encoded.scale);
       count += 1;
     }
   }
-  return count > 0 ? static_cast<float>(std::sqrt(squares / count * shape.dims)) : 0;
+  if (!(count > 0)) return {0, 0};
+  return {static_cast<float>(std::sqrt(squares / count * shape.dims)),
+          static_cast<float>(std::sqrt(norms / count))};
 }
 
 }  // namespace avq

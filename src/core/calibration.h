@@ -49,10 +49,15 @@ std::vector<RoutingCost> routing_cost(const RoutingLists& lists, float route_sig
                                       const float* queries, const ExactTop& top, size_t depth,
                                       const std::vector<double>& targets, StopFlag stop);
 
-// kappa: the root mean square of (true score - estimate) sqrt(dims) / (s |q|) over the given best
-// rows of some queries, each encoded with the model. Rows without residual count for nothing; 0
-// when all are such. list_of: by row number.
-float measure_error_scale(const Model& model, const Sample& sample, const float* queries,
-                          const ExactTop& top, const uint32_t* list_of);
+// Of codes, relative to their scale.
+struct CodeError {
+  float along;  // kappa: the root mean square of (true score - estimate) sqrt(dims) / (s |q|)
+  float norm;   // what it would be for queries that know nothing of the rows: |error| / s
+};
+
+// Over the given best rows of some queries, each encoded with the model. Rows without residual
+// count for nothing; 0 when all are such. list_of: by row number.
+CodeError measure_error(const Model& model, const Sample& sample, const float* queries,
+                        const ExactTop& top, const uint32_t* list_of);
 
 }  // namespace avq

@@ -124,16 +124,16 @@ float simulate_error_scale(const Model& model) {
 }
 
 // Measures kappa and, where the user left it open, takes the anisotropy that makes it least: the
-// codebooks are the same for all of them.
-void calibrate_error(const TrainingOptions& options, const Sample& sample, const ListSet& lists,
-                     const SampleQueries& queries, TrainedModel& model) {
+// codebooks are the same for all of them. Returns how much larger the error may be for queries that
+// are unlike the rows.
+double calibrate_error(const TrainingOptions& options, const Sample& sample, const ListSet& lists,
+                       const SampleQueries& queries, TrainedModel& model) {
   constexpr size_t kEnough = 500;  // candidates
   ModelShape& shape = model.shape;
   const auto measure = [&](size_t query_count) {
     ExactTop top = queries.top;
     top.queries = std::min(top.queries, query_count);
-    return measure_error_scale(model.view(), sample, queries.vectors.data(), top,
-                               lists.list_of.data());
+    return measure_error(model.view(), sample, queries.vectors.data(), top, lists.list_of.data());
   };
   const bool enough = queries.top.rows.size() >= kEnough;
   if (enough && eta_is_free(options)) {
@@ -141,17 +141,19 @@ void calibrate_error(const TrainingOptions& options, const Sample& sample, const
     float best_eta = shape.eta, least = std::numeric_limits<float>::max();
     for (const float eta : {1.0f, 1.5f, 2.0f}) {
       shape.eta = eta;
-      const float error = measure(kQueries);
+      const float error = measure(kQueries).along;
       if (!(error < least)) continue;
       least = error;
       best_eta = eta;
     }
     shape.eta = best_eta;
   }
-  shape.error_scale = measure(queries.top.queries);
+  const CodeError error = measure(queries.top.queries);
+  shape.error_scale = error.along;
   if (!enough || !(shape.error_scale > 0)) {
     shape.error_scale = std::max(shape.error_scale, simulate_error_scale(model.view()));
   }
+  return shape.error_scale > 0 ? std::max(1.0, double{error.norm} / shape.error_scale) : 1;
 }
 
 }  // namespace
@@ -251,11 +253,15 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
   make_finite(model.floats);
   model.seconds.codebooks = watch.lap();
 
-  calibrate_error(options, sample, lists, queries, model);
+  const double strangeness = calibrate_error(options, sample, lists, queries.some(), model);
   if (!std::isfinite(shape.error_scale)) shape.error_scale = std::numeric_limits<float>::max();
-  const Answers answers = {
-      queries.vectors.data(),  queries.top.queries, queries.top.depth,
-      queries.top.rows.data(), sample.data,         static_cast<double>(queries.pool)};
+  const Answers answers = {queries.vectors.data(),
+                           queries.top.queries,
+                           queries.top.depth,
+                           queries.top.rows.data(),
+                           sample.data,
+                           static_cast<double>(queries.pool),
+                           strangeness};
   model.recall = fit_recall(model.view(), answers, FittedOn::sample, sample.stop);
   model.seconds.calibration = watch.lap();
   return model;

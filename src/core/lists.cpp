@@ -114,7 +114,8 @@ ListSet settle_panel(const Sample& sample, std::vector<float> centres, uint32_t 
   return lists;
 }
 
-constexpr size_t kDepth = 10;  // the answers that routing is judged by
+constexpr size_t kDepth = 10;         // the answers that routing is judged by
+constexpr size_t kSomeQueries = 200;  // and the queries
 
 // What probing costs at the recalls people ask for, on a scale where halving the codes scanned at
 // either counts the same.
@@ -228,15 +229,27 @@ std::vector<float> anisotropic_centres(const Sample& sample, const ListSet& list
   return centres;
 }
 
+SampleQueries SampleQueries::some() const {
+  SampleQueries part = *this;
+  part.top.queries = std::min(top.queries, kSomeQueries);
+  part.top.rows.resize(part.top.queries * top.depth);
+  part.top.scores.resize(part.top.rows.size());
+  return part;
+}
+
 SampleQueries sample_queries(const Sample& sample) {
-  constexpr size_t kQueries = 200, kDepth = 100, kPool = 100000;
+  // Many queries among fewer rows: what one query tells of the share that is missed varies much
+  // more between queries than with the depth of its answers.
+  constexpr size_t kRounds = 3, kQueries = kRounds * kSomeQueries, kDepth = 100, kPool = 33334;
   SampleQueries queries;
   const size_t count = std::min(kQueries, sample.rows);
   const size_t pool = std::min(kPool, sample.rows);
   queries.pool = pool;
   for (size_t i = 0; i < count; ++i) {
-    // Half a step on, so that the pool's own spacing does not meet the queries' at every row.
-    const size_t row = std::min(sample.spread(2 * i + 1, 2 * count), sample.rows - 1);
+    // In rounds, each all over the sample. Half a step on, so that the pool's own spacing does not
+    // meet the queries' at every row.
+    const size_t place = count == kQueries ? i % kSomeQueries * kRounds + i / kSomeQueries : i;
+    const size_t row = std::min(sample.spread(2 * place + 1, 2 * count), sample.rows - 1);
     queries.rows.push_back(static_cast<uint32_t>(row));
     queries.vectors.insert(queries.vectors.end(), sample.at(row), sample.at(row) + sample.dims);
   }
@@ -273,7 +286,8 @@ void spill_rows(const Sample& sample, const ListSet& lists, float lambda, const 
 }
 
 ListSet train_lists(const TrainingOptions& options, const Sample& sample,
-                    const SampleQueries& queries) {
+                    const SampleQueries& all_queries) {
+  const SampleQueries queries = all_queries.some();
   const uint32_t groups = options.groups(sample.rows);
   const uint64_t seed = options.seed;
   ListSet lists =

@@ -56,6 +56,9 @@ struct SampleQueries {
   std::vector<uint32_t> rows;
   size_t pool = 0;  // rows of the sample that the answers are the best of
   ExactTop top;
+
+  // The first of them: as evenly spread as all, and enough to choose between lists by.
+  SampleQueries some() const;
 };
 SampleQueries sample_queries(const Sample& sample);
 

@@ -14,10 +14,10 @@ namespace {
 
 constexpr double kLeastMisses = 4;  // expected, for a share of them to be read off
 
-// Answers whose codes are looked at: a query's first ten, and every fourth. Encoding is most of a
+// Answers that are looked at: a query's first ten, and every fourth of the others, which stands for
+// its neighbours. Of a sample's queries, codes are looked at for every third: encoding is most of a
 // fit's time.
-constexpr size_t kDense = 10, kSparse = 4;
-bool has_code(size_t place) { return place < kDense || place % kSparse == 0; }
+constexpr size_t kDense = 10, kSparse = 4, kCodedQueries = 200;
 
 // What became of one answer.
 struct Outcome {
@@ -26,8 +26,25 @@ struct Outcome {
   uint32_t lists[2];   // the second one: of SOAR, or the first again
   uint32_t rank;       // of the better one in the query's routes
   float score;         // true
-  float estimates[2];  // by its code in either list; of those with has_code()
+  float weight;        // for the probes
+  float estimates[2];  // by its code in either list; of coded queries
   float widths[2];     // of the error bound for z = 1; likewise
+};
+
+// The answers of all queries that are looked at.
+struct Outcomes {
+  std::vector<Outcome> all;    // by query, then place
+  std::vector<size_t> places;  // among a query's answers
+  size_t coded_step;           // every so many queries have their codes looked at
+
+  size_t depth() const noexcept { return places.size(); }
+  size_t queries() const noexcept { return all.size() / places.size(); }
+  // How many of a query's are among its best `depth`.
+  size_t within(size_t depth) const noexcept {
+    return static_cast<size_t>(std::lower_bound(places.begin(), places.end(), depth) -
+                               places.begin());
+  }
+  bool coded(const Outcome& outcome) const noexcept { return outcome.query % coded_step == 0; }
 };
 
 // Rows on their way through both of their lists: taken in batches, since assignment is a product
@@ -108,16 +125,23 @@ class RowCoder {
   EncodedRow encoded_ = {};
 };
 
-// Outcomes by query and place among its answers.
-std::vector<Outcome> score_answers(const Model& model, const Answers& answers,
-                                   const std::vector<float>& queries, StopFlag stop) {
+Outcomes score_answers(const Model& model, const Answers& answers, FittedOn source,
+                       const std::vector<float>& queries, StopFlag stop) {
   const size_t padded = model.shape.padded_dims();
-  std::vector<Outcome> outcomes(answers.count * answers.depth);
+  Outcomes result;
+  for (size_t place = 0; place < answers.depth; ++place) {
+    if (place < kDense || place % kSparse == 0) result.places.push_back(place);
+  }
+  result.coded_step =
+      source == FittedOn::sample ? std::max<size_t>(1, answers.count / kCodedQueries) : 1;
+  result.all.resize(answers.count * result.depth());
+  std::vector<Outcome>& outcomes = result.all;
   std::vector<uint32_t> order(outcomes.size());  // by row: each is encoded once
   std::iota(order.begin(), order.end(), 0u);
   for (size_t i = 0; i < outcomes.size(); ++i) {
-    outcomes[i].query = static_cast<uint32_t>(i / answers.depth);
-    outcomes[i].row = answers.rows[i];
+    outcomes[i].query = static_cast<uint32_t>(i / result.depth());
+    outcomes[i].row =
+        answers.rows[outcomes[i].query * answers.depth + result.places[i % result.depth()]];
   }
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
     return outcomes[a].row < outcomes[b].row || (outcomes[a].row == outcomes[b].row && a < b);
@@ -139,30 +163,37 @@ std::vector<Outcome> score_answers(const Model& model, const Answers& answers,
     coder.look_at(place);
     size_t end = first;
     while (end < order.size() && outcomes[order[end]].row == rows[number]) ++end;
+    // A row that answers many of a sample's queries counts for less than all of these: which rows
+    // those are is chance, and whether real queries meet them is not known. The users' own do.
+    const float weight =
+        source == FittedOn::sample ? 1 / std::sqrt(static_cast<float>(end - first)) : 1;
     bool coded = false;
     for (size_t i = first; i < end; ++i) {
+      outcomes[order[i]].weight = weight;
       Outcome& outcome = outcomes[order[i]];
       outcome.score = static_cast<float>(coder.true_score(&queries[outcome.query * padded]));
       std::copy_n(coder.lists, 2, outcome.lists);
-      coded |= has_code(order[i] % answers.depth);
+      coded |= result.coded(outcome);
     }
     const int lists = coder.lists[0] == coder.lists[1] ? 1 : 2;
     for (int which = 0; coded && which < lists; ++which) {
       coder.encode_in(which);
       for (size_t i = first; i < end; ++i) {
-        if (!has_code(order[i] % answers.depth)) continue;
         Outcome& outcome = outcomes[order[i]];
+        if (!result.coded(outcome)) continue;
         coder.estimate(&queries[outcome.query * padded], norms[outcome.query],
                        &outcome.estimates[which], &outcome.widths[which]);
       }
     }
     first = end;
   }
-  return outcomes;
+  return result;
 }
 
-void rank_answers(const Model& model, const std::vector<float>& queries, size_t depth,
-                  std::vector<Outcome>& outcomes, StopFlag stop) {
+void rank_answers(const Model& model, const std::vector<float>& queries, Outcomes& result,
+                  StopFlag stop) {
+  std::vector<Outcome>& outcomes = result.all;
+  const size_t depth = result.depth();
   const uint32_t lists = model.shape.lists;
   const size_t padded = model.shape.padded_dims();
   Router router(model);
@@ -191,24 +222,36 @@ void rank_answers(const Model& model, const std::vector<float>& queries, size_t 
 }
 
 // Probes at which the share of missed answers, plus its standard error, falls to each loss.
-void fit_probes(const std::vector<Outcome>& outcomes, size_t depth, size_t used, uint32_t lists,
-                float* probes) {
-  const size_t queries = outcomes.size() / depth;
+void fit_probes(const Outcomes& result, size_t used, uint32_t lists, float* probes) {
+  const std::vector<Outcome>& outcomes = result.all;
+  const size_t queries = result.queries(), depth = result.depth(), within = result.within(used);
+  const size_t dense = std::min(within, kDense);
   std::vector<uint32_t> order;
   for (size_t i = 0; i < outcomes.size(); ++i) {
-    if (i % depth < used) order.push_back(static_cast<uint32_t>(i));
+    if (i % depth < within) order.push_back(static_cast<uint32_t>(i));
   }
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
     return outcomes[a].rank < outcomes[b].rank || (outcomes[a].rank == outcomes[b].rank && a < b);
   });
-  std::vector<double> missed(queries, 1.0);
-  const double count = static_cast<double>(queries), step = 1 / static_cast<double>(used);
-  double sum = count, squares = count;
+  std::vector<double> missed(queries);
+  // What an answer counts: the later ones for all that they stand for. The mean over queries is 1.
+  const double sparse =
+      within > dense ? static_cast<double>(used - dense) / static_cast<double>(within - dense) : 0;
+  const auto weight = [&](uint32_t i) {
+    return outcomes[i].weight * (i % depth < dense ? 1 : sparse);
+  };
+  double total = 0;
+  for (const uint32_t i : order) total += weight(i);
+  const double count = static_cast<double>(queries), unit = count / total;
+  for (const uint32_t i : order) missed[outcomes[i].query] += weight(i) * unit;
+  double sum = count, squares = 0;
+  for (const double share : missed) squares += share * share;
   uint32_t loss = 0;
   for (size_t i = 0; i < order.size() && loss < kLosses;) {
     const uint32_t rank = outcomes[order[i]].rank;
     for (; i < order.size() && outcomes[order[i]].rank == rank; ++i) {
       double& share = missed[outcomes[order[i]].query];
+      const double step = weight(order[i]) * unit;
       squares -= share * share;
       share -= step;
       squares += share * share;
@@ -225,12 +268,15 @@ void fit_probes(const std::vector<Outcome>& outcomes, size_t depth, size_t used,
 }
 
 // z at which the share of answers that are not rescored falls to each loss.
-void fit_widths(const std::vector<Outcome>& outcomes, size_t depth, size_t used, float* widths) {
+void fit_widths(const Outcomes& result, size_t used, float* widths) {
+  const std::vector<Outcome>& outcomes = result.all;
+  const size_t depth = result.depth(), within = result.within(used);
   std::vector<float> needed;
   for (size_t first = 0; first < outcomes.size(); first += depth) {
-    const float last = outcomes[first + used - 1].score;
-    const size_t step = used > kDense ? kSparse : 1;
-    for (size_t i = first; i < first + used; i += step) {
+    if (!result.coded(outcomes[first])) continue;
+    const float last = outcomes[first + within - 1].score;
+    const size_t step = within > kDense ? kSparse : 1;
+    for (size_t i = first; i < first + within; i += i < first + kDense ? step : 1) {
       const float gap = last - outcomes[i].estimates[0];
       needed.push_back(gap <= 0 ? 0 : outcomes[i].widths[0] > 0 ? gap / outcomes[i].widths[0] : 0);
     }
@@ -265,16 +311,19 @@ RecallModel fit_recall(const Model& model, const Answers& answers, FittedOn sour
   for (size_t q = 0; q < answers.count; ++q) {
     prepare(model.shape, answers.queries + q * model.shape.dims, &queries[q * padded]);
   }
-  std::vector<Outcome> outcomes = score_answers(model, answers, queries, stop);
-  rank_answers(model, queries, answers.depth, outcomes, stop);
+  Outcomes outcomes = score_answers(model, answers, source, queries, stop);
+  rank_answers(model, queries, outcomes, stop);
 
   fitted.source = source;
   fitted.queries = static_cast<uint32_t>(answers.count);
-  std::fill(fitted.widths, fitted.widths + kLosses, 0.0f);
+  // Rows know little of the errors that queries from elsewhere meet: not below what is usual,
+  // scaled up where the codes favour the directions of rows.
+  const auto usual = static_cast<float>(source == FittedOn::sample ? answers.strangeness : 0);
+  for (float& width : fitted.widths) width *= usual;
   for (int d = kDepths - 1; d >= 0; --d) {
     const size_t used = std::min<size_t>(kFitDepths[d], answers.depth);
-    fit_probes(outcomes, answers.depth, used, model.shape.lists, fitted.probes[d]);
-    fit_widths(outcomes, answers.depth, used, fitted.widths);
+    fit_probes(outcomes, used, model.shape.lists, fitted.probes[d]);
+    fit_widths(outcomes, used, fitted.widths);
     // What few queries cannot tell of the rarest misses, the deeper answers do.
     for (uint32_t loss = 1; d + 1 < static_cast<int>(kDepths) && loss < kLosses; ++loss) {
       if (kFitLosses[loss] * static_cast<double>(answers.count * used) >= kLeastMisses) continue;

@@ -15,10 +15,12 @@ namespace avq {
 struct Answers {
   const float* queries;  // count x dims
   size_t count;
-  size_t depth;          // answers of each query; may be less than the deepest of kFitDepths
-  const uint32_t* rows;  // count x depth: numbers in `vectors`, best first
-  const float* vectors;  // dims floats each
-  double pool;           // rows that the answers are the best of
+  size_t depth;            // answers of each query; may be less than the deepest of kFitDepths
+  const uint32_t* rows;    // count x depth: numbers in `vectors`, best first
+  const float* vectors;    // dims floats each
+  double pool;             // rows that the answers are the best of
+  double strangeness = 1;  // of a sample: how much larger the errors of codes may be for real
+                           // queries, which need not resemble the rows
 };
 
 // With fewer queries nothing is fitted.

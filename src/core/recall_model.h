@@ -63,7 +63,10 @@ inline uint32_t probes_for(const RecallModel& model, double target_recall, uint3
   // ten in steps of 20, 50, 100, 200, so that lists are opened in few passes.
   double depth = row == 1 && model.source == FittedOn::queries ? 1 : 10;
   for (int step = 0; depth < static_cast<double>(row); ++step) depth *= step % 3 == 1 ? 2.5 : 2;
-  depth = std::max(1.0, rows > 0 ? depth * model.rows / rows : depth);
+  // A few rows that are long are the best answer of many others: where queries are unknown the
+  // first ten in the sample say more of lists than the first alone.
+  const double least = model.source == FittedOn::sample ? 10 : 1;
+  depth = std::max(least, rows > 0 ? depth * model.rows / rows : depth);
   const double loss = (1 - target_recall) * (1 - kCodeShare);
   const uint32_t upper = depth <= 10 ? 1 : 2;
   // Ten rows take no fewer lists than the first of them.

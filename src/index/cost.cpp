@@ -20,9 +20,10 @@ namespace {
 constexpr double kRouteCostPerDim = 0.0005;      // per list and dimension
 constexpr double kScanCostPerSubspace = 0.0002;  // per row and subspace
 constexpr double kRescoreCost = 3;               // per candidate
+constexpr double kRescoreCostPerDim = 0.005;     // and dimension
 
 struct IndexFacts {
-  double lists, dims, subspaces, code_pages, rows, target_recall;
+  double lists, dims, subspaces, code_pages, copy_pages, rows, target_recall;
   RecallModel recall;
 };
 
@@ -38,6 +39,7 @@ IndexFacts read_facts(Oid oid, double rows) {
   facts.rows = rows;
   facts.recall = meta.recall;
   facts.target_recall = index_options(index).target_recall;
+  facts.copy_pages = double(copy_bytes(meta.rerank, meta.shape.dims)) / kPayload;
   const double block_bytes = coded_block_layout(meta).bytes;
   facts.code_pages = facts.lists * 0.5 + rows / kBlockRows * block_bytes / kPayload;
   index_close(index, NoLock);
@@ -59,7 +61,7 @@ void avq_cost_estimate(PlannerInfo* root, IndexPath* path, double loop_count, Co
     discourage_path(path);
     return;
   }
-  IndexFacts facts = {1, 100, 50, info->pages * 0.2, Max(info->tuples, 1.0), 0.95, {}};
+  IndexFacts facts = {1, 100, 50, info->pages * 0.2, 0.1, Max(info->tuples, 1.0), 0.95, {}};
   if (!info->hypothetical) facts = read_facts(info->indexoid, Max(info->tuples, 1.0));
 
   const double kept = info->rel->tuples > 0 ? Max(info->rel->rows / info->rel->tuples, 1e-6) : 1.0;
@@ -75,8 +77,10 @@ void avq_cost_estimate(PlannerInfo* root, IndexPath* path, double loop_count, Co
   const double route = facts.lists * facts.dims * kRouteCostPerDim * cpu_operator_cost;
   const double per_code = facts.subspaces * kScanCostPerSubspace * cpu_operator_cost;
   const double all_codes = facts.rows * per_code + facts.code_pages * seq_page_cost;
-  // A rescored row is a page of copies, often one of its list's, so near another one's.
-  const double per_row = kRescoreCost * cpu_operator_cost + 0.25 * random_page_cost;
+  // A rescored row is a page of copies, often one of its list's, so near another one's; a copy that
+  // is longer than that is read in one piece.
+  const double per_row = (kRescoreCost + facts.dims * kRescoreCostPerDim) * cpu_operator_cost +
+                         0.25 * random_page_cost + facts.copy_pages * seq_page_cost;
   const double rescored_first = target >= 1 ? facts.rows : Min(30.0, facts.rows);
 
   *startup_cost = route + share * all_codes + rescored_first * per_row;

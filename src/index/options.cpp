@@ -173,8 +173,14 @@ TrainingOptions training_options(const IndexOptions& options, Metric metric, uin
   return training;
 }
 
+// Copies in bytes from here on: half the index at the same recall, since the heap decides where
+// they leave it open, for a few visits to it more (docs/design.md).
+static constexpr uint32 kMostHalfDims = 1024;
+
 Rerank rerank_of(const IndexOptions& options, uint32 dims) {
-  if (options.rerank == int(RerankOption::automatic)) return Rerank::half;
+  if (options.rerank == int(RerankOption::automatic)) {
+    return dims > kMostHalfDims ? Rerank::int8 : Rerank::half;
+  }
   return static_cast<Rerank>(options.rerank);
 }
 

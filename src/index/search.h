@@ -72,7 +72,7 @@ struct Search {
   uint64* seen;  // TIDs rescored, an open-addressing set; only with spilled codes
   uint32 seen_count, seen_room;
 
-  char* carry;   // one block
+  char* carry;   // a block without its codes
   char* record;  // one copy
   float* decoded;
 };

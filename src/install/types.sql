@@ -38,20 +38,28 @@ COMMENT ON TYPE vector IS 'single-precision vector';
 
 -- Functions
 
+CREATE FUNCTION vector_distance_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'avq_vector_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_distance_support(internal) IS 'planner support: what a distance costs, the fetching of vectors stored out of line included';
+
 CREATE FUNCTION l2_distance(vector, vector) RETURNS float8
-  AS 'MODULE_PATHNAME', 'avq_vector_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'avq_vector_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+  SUPPORT vector_distance_support;
 COMMENT ON FUNCTION l2_distance(vector, vector) IS 'Euclidean distance';
 
 CREATE FUNCTION inner_product(vector, vector) RETURNS float8
-  AS 'MODULE_PATHNAME', 'avq_vector_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'avq_vector_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+  SUPPORT vector_distance_support;
 COMMENT ON FUNCTION inner_product(vector, vector) IS 'inner product';
 
 CREATE FUNCTION cosine_distance(vector, vector) RETURNS float8
-  AS 'MODULE_PATHNAME', 'avq_vector_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'avq_vector_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+  SUPPORT vector_distance_support;
 COMMENT ON FUNCTION cosine_distance(vector, vector) IS 'cosine distance: 1 - cosine similarity';
 
 CREATE FUNCTION l1_distance(vector, vector) RETURNS float8
-  AS 'MODULE_PATHNAME', 'avq_vector_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'avq_vector_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+  SUPPORT vector_distance_support;
 COMMENT ON FUNCTION l1_distance(vector, vector) IS 'taxicab distance';
 
 CREATE FUNCTION vector_dims(vector) RETURNS integer
@@ -77,15 +85,18 @@ COMMENT ON FUNCTION subvector(vector, integer, integer) IS 'elements from a posi
 -- Functions behind operators and operator classes
 
 CREATE FUNCTION vector_negative_inner_product(vector, vector) RETURNS float8
-  AS 'MODULE_PATHNAME', 'avq_vector_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'avq_vector_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+  SUPPORT vector_distance_support;
 COMMENT ON FUNCTION vector_negative_inner_product(vector, vector) IS 'implementation of <#> operator';
 
 CREATE FUNCTION vector_l2_squared_distance(vector, vector) RETURNS float8
-  AS 'MODULE_PATHNAME', 'avq_vector_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'avq_vector_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+  SUPPORT vector_distance_support;
 COMMENT ON FUNCTION vector_l2_squared_distance(vector, vector) IS 'squared Euclidean distance';
 
 CREATE FUNCTION vector_spherical_distance(vector, vector) RETURNS float8
-  AS 'MODULE_PATHNAME', 'avq_vector_spherical_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'avq_vector_spherical_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+  SUPPORT vector_distance_support;
 COMMENT ON FUNCTION vector_spherical_distance(vector, vector) IS 'angle between unit vectors, over pi';
 
 CREATE FUNCTION vector_add(vector, vector) RETURNS vector

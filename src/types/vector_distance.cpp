@@ -2,10 +2,11 @@
 //
 // A sequential scan spends its time here, so there is nothing but the detoasting (which returns
 // the tuple's own memory for plain values), the check of the dimensions and the kernel. Detoasted
-// copies are left to the caller's short-lived memory context.
+// copies of rows are left to the caller's short-lived memory context.
 #include <cmath>
 
 #include "types/entry.h"
+#include "types/repeated_argument.h"
 #include "types/vector.h"
 
 namespace avq {
@@ -13,8 +14,8 @@ namespace {
 
 template <double distance(const float*, const float*, int) noexcept>
 inline Datum apply(FunctionCallInfo fcinfo) {
-  const Vector* a = datum_get_vector(PG_GETARG_DATUM(0));
-  const Vector* b = datum_get_vector(PG_GETARG_DATUM(1));
+  const Vector* a = argument_vector(fcinfo, 0);
+  const Vector* b = argument_vector(fcinfo, 1);
   check_dims(a, b);
   return Float8GetDatum(distance(a->x, b->x, a->dim));
 }

@@ -90,6 +90,15 @@ TEST(RecallModel, AsksForSomeRowsUnlessItKnowsTheQueries) {
   EXPECT_EQ(probes_for(model, 0.8, 100, 4000, 1), 100u);
 }
 
+TEST(RecallModel, ASampleIsNotReadAboveItsFirstTen) {
+  RecallModel model = some_model();
+  model.source = FittedOn::sample;
+  const uint32_t ten = probes_for(model, 0.95, 1000, 1e5, 10);
+  EXPECT_EQ(probes_for(model, 0.95, 1000, 1e5, 1), ten);
+  EXPECT_EQ(probes_for(model, 0.95, 1000, 1e7, 10), ten);
+  EXPECT_GT(probes_for(model, 0.95, 1000, 1e6, 1000), ten);
+}
+
 TEST(RecallModel, OneScanOpensListsInFewPasses) {
   const RecallModel model = some_model();
   uint32_t changes = 0, last = probes_for(model, 0.9, 1000, 1e5, 1);
@@ -203,6 +212,52 @@ TEST(FitRecall, HoldsForQueriesThatItHasNotSeen) {
     EXPECT_GT(bound_width(model, 0.95), 0.5);
     EXPECT_LT(bound_width(model, 0.95), 6);
   }
+}
+
+TEST(FitRecall, BoundsFromASampleAllowForQueriesUnlikeItsRows) {
+  constexpr size_t kRows = 3000, kDims = 16, kQueries = 60, kDepth = 20;
+  const auto all = clustered_rows(kRows + kQueries, kDims, 40, 0.8f, 0, 5);
+  const std::vector<float> rows(all.begin(), all.begin() + kRows * kDims);
+  const std::vector<float> queries(all.begin() + kRows * kDims, all.end());
+  TrainingOptions options;
+  options.dims = kDims;
+  options.lists = 30;
+  const TrainedModel trained = train(options, rows.data(), kRows, nullptr);
+  const std::vector<uint32_t> top = exact_answers(rows, queries, kDims, kDepth);
+  Answers answers = {queries.data(), kQueries, kDepth, top.data(), rows.data(), kRows};
+  const RecallModel usual = rule_of_thumb(30, kRows);
+  const RecallModel known = fit_recall(trained.view(), answers, FittedOn::queries, nullptr);
+  for (const double strangeness : {1.0, 1.4}) {
+    answers.strangeness = strangeness;
+    const RecallModel sample = fit_recall(trained.view(), answers, FittedOn::sample, nullptr);
+    for (uint32_t i = 0; i < kLosses; ++i) {
+      EXPECT_GE(sample.widths[i], usual.widths[i] * strangeness * 0.999) << i;
+      EXPECT_GE(sample.widths[i], sample.widths[i > 0 ? i - 1 : 0]) << i;
+    }
+    const RecallModel again = fit_recall(trained.view(), answers, FittedOn::queries, nullptr);
+    EXPECT_TRUE(std::equal(again.widths, again.widths + kLosses, known.widths));
+  }
+}
+
+TEST(FitRecall, OneRowThatAnswersEveryQueryOfASampleDoesNotDecide) {
+  constexpr size_t kRows = 4000, kDims = 16, kQueries = 100, kDepth = 10;
+  const auto all = clustered_rows(kRows + kQueries, kDims, 40, 0.8f, 0, 5);
+  const std::vector<float> rows(all.begin(), all.begin() + kRows * kDims);
+  const std::vector<float> queries(all.begin() + kRows * kDims, all.end());
+  TrainingOptions options;
+  options.dims = kDims;
+  options.lists = 40;
+  const TrainedModel trained = train(options, rows.data(), kRows, nullptr);
+  std::vector<uint32_t> top = exact_answers(rows, queries, kDims, kDepth);
+  const auto fit = [&](FittedOn source) {
+    const Answers answers = {queries.data(), kQueries, kDepth, top.data(), rows.data(), kRows};
+    return fit_recall(trained.view(), answers, source, nullptr).probes[1][3];  // loss 0.1
+  };
+  const float before = fit(FittedOn::sample);
+  for (size_t q = 0; q < kQueries; ++q) top[q * kDepth + kDepth - 1] = 0;
+  // Half of the queries find it in the last of their lists: a tenth of all answers.
+  EXPECT_LT(fit(FittedOn::sample), fit(FittedOn::queries));
+  EXPECT_LE(fit(FittedOn::sample), before + 3);
 }
 
 TEST(FitRecall, NeedsSomeQueries) {

@@ -1,0 +1,22 @@
+#pragma once
+// Arguments that are the same toasted value call after call: the query of a scan, say, when it
+// comes from a table. Fetching a vector out of line costs far more than a distance, so a function
+// keeps the last such value of each of its first two arguments.
+//
+// Invariants: a TOAST pointer names one value for as long as anybody may hold it. What is kept
+// lives as long as the call site (fn_mcxt). Values that differ from call to call, rows, are not
+// kept.
+#include "types/vector.h"
+
+namespace avq {
+
+const Vector* toasted_argument(FunctionCallInfo fcinfo, int number);
+
+// The vector of argument `number`, 0 or 1: the caller's only until the next call.
+inline const Vector* argument_vector(FunctionCallInfo fcinfo, int number) {
+  const Datum datum = PG_GETARG_DATUM(number);
+  if (likely(!VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(datum)))) return datum_get_vector(datum);
+  return toasted_argument(fcinfo, number);
+}
+
+}  // namespace avq
