@@ -12,8 +12,11 @@ import time
 
 import numpy as np
 
+import arguments as command_line
 import build
 import dataset
+import environment
+import goals
 import recall
 import report
 from cluster import Cluster, say
@@ -31,23 +34,33 @@ def parse_arguments():
                       help="delete half, VACUUM, insert so many rows, VACUUM")
   parser.add_argument("--one-vacuum", action="store_true",
                       help="with --churn: VACUUM after the deletes alone")
+  parser.add_argument("--seeds", metavar="N,...", help="everything once for each: the rows in an"
+                      " order drawn by it, the index trained with it; default: the set's order")
+  parser.add_argument("--out", help="write everything measured to this JSON file")
   parser.add_argument("--limit", type=int, default=10)
   parser.add_argument("--probes", type=int, default=0,
                       help="lists scanned at every step; 0 = what each index has fitted, which"
                       " differs by its sample")
   parser.add_argument("--bindir", help="directory of the server's programs")
-  return parser.parse_args()
+  arguments = parser.parse_args()
+  arguments.seeds = [int(seed) for seed in arguments.seeds.split(",")] if arguments.seeds else [None]
+  return arguments
 
 
 class Churn:
   """One table in one cluster, and the rows of the report."""
 
-  def __init__(self, arguments, cluster):
+  def __init__(self, arguments, cluster, seed):
     self.cluster = cluster
     self.method = cluster.methods[0]
     self.limit = arguments.limit
     self.probes = arguments.probes
     self.data = DataSet(arguments.data, *arguments.set.rsplit(":", 1))
+    self.settings = []
+    if seed is not None:
+      self.settings.append(("avq.seed", seed))
+      order = np.random.default_rng(seed).permutation(self.data.rows)
+      self.data.base = self.data.base[order]
     needed = arguments.start + arguments.grow + arguments.churn
     if needed > self.data.rows:
       raise SystemExit(f"{self.data.name} has {self.data.rows} rows, {needed} are needed")
@@ -55,7 +68,7 @@ class Churn:
     self.steps = []
 
   def execute(self, sql):
-    connection = self.cluster.connect(self.method, [])
+    connection = self.cluster.connect(self.method, self.settings)
     started = time.monotonic()
     connection.cursor().execute(sql)
     connection.close()
@@ -113,22 +126,35 @@ class Churn:
                          "index MB", "table MB", *names], rows)
 
 
+def run(arguments, cluster, seed):
+  churn = Churn(arguments, cluster, seed)
+  churn.measure(f"build on {arguments.start}", churn.start(arguments.start))
+  churn.measure(f"insert {arguments.grow}", churn.insert(arguments.grow))
+  if not arguments.one_vacuum:
+    churn.measure("VACUUM", churn.execute("VACUUM items"))
+  if arguments.churn:
+    churn.delete_half()
+    churn.measure("delete half, VACUUM", churn.execute("VACUUM items"))
+    churn.measure(f"insert {arguments.churn}", churn.insert(arguments.churn))
+    if not arguments.one_vacuum:
+      churn.measure("VACUUM", churn.execute("VACUUM items"))
+  churn.measure("fresh build (REINDEX)", churn.execute("REINDEX INDEX items_embedding_idx"))
+  churn.execute(f"DROP SCHEMA {churn.method.schema} CASCADE")
+  return churn
+
+
 def main():
   arguments = parse_arguments()
   with Cluster(arguments.bindir, None, {}, [arguments.method]) as cluster:
-    churn = Churn(arguments, cluster)
-    churn.measure(f"build on {arguments.start}", churn.start(arguments.start))
-    churn.measure(f"insert {arguments.grow}", churn.insert(arguments.grow))
-    if not arguments.one_vacuum:
-      churn.measure("VACUUM", churn.execute("VACUUM items"))
-    if arguments.churn:
-      churn.delete_half()
-      churn.measure("delete half, VACUUM", churn.execute("VACUUM items"))
-      churn.measure(f"insert {arguments.churn}", churn.insert(arguments.churn))
-      if not arguments.one_vacuum:
-        churn.measure("VACUUM", churn.execute("VACUUM items"))
-    churn.measure("fresh build (REINDEX)", churn.execute("REINDEX INDEX items_embedding_idx"))
-  print(churn.table())
+    document = {"environment": environment.describe(cluster.versions, cluster.server.settings),
+                "arguments": command_line.published(arguments), "runs": []}
+    for seed in arguments.seeds:
+      churn = run(arguments, cluster, seed)
+      document["runs"].append({"seed": seed, "steps": churn.steps})
+      goals.save(document, arguments)
+      if seed is not None:
+        print(f"seed {seed}\n")
+      print(churn.table() + "\n", flush=True)
 
 
 if __name__ == "__main__":

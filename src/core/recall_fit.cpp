@@ -12,7 +12,8 @@
 namespace avq {
 namespace {
 
-constexpr double kLeastMisses = 4;  // expected, for a share of them to be read off
+constexpr double kLeastMisses = 4;        // expected, for a share of them to be read off
+constexpr double kLeastFirstMisses = 40;  // likewise, of the first answers of the user's queries
 
 // Answers that are looked at: a query's first ten, and every fourth of the others, which stands for
 // its neighbours. Of a sample's queries, codes are looked at for every third: encoding is most of a
@@ -46,6 +47,13 @@ struct Outcomes {
   }
   bool coded(const Outcome& outcome) const noexcept { return outcome.query % coded_step == 0; }
 };
+
+// A row that answers many of a sample's queries counts for less than all of these: which rows those
+// are is chance, and whether real queries meet them is not known. The users' own do.
+float weight_in_sample(float answers) noexcept {
+  constexpr float kMost = 6;  // answers that it counts for: else one row misrouted decides
+  return std::min(1 / std::sqrt(answers), kMost / answers);
+}
 
 // Rows on their way through both of their lists: taken in batches, since assignment is a product
 // of matrices, then looked at one by one.
@@ -163,10 +171,8 @@ Outcomes score_answers(const Model& model, const Answers& answers, FittedOn sour
     coder.look_at(place);
     size_t end = first;
     while (end < order.size() && outcomes[order[end]].row == rows[number]) ++end;
-    // A row that answers many of a sample's queries counts for less than all of these: which rows
-    // those are is chance, and whether real queries meet them is not known. The users' own do.
     const float weight =
-        source == FittedOn::sample ? 1 / std::sqrt(static_cast<float>(end - first)) : 1;
+        source == FittedOn::sample ? weight_in_sample(static_cast<float>(end - first)) : 1;
     bool coded = false;
     for (size_t i = first; i < end; ++i) {
       outcomes[order[i]].weight = weight;
@@ -303,30 +309,23 @@ RecallModel rule_of_thumb(uint32_t lists, double rows) noexcept {
   return model;
 }
 
-RecallModel fit_recall(const Model& model, const Answers& answers, FittedOn source, StopFlag stop) {
-  RecallModel fitted = rule_of_thumb(model.shape.lists, answers.pool);
-  if (answers.count < kLeastQueries || answers.depth == 0) return fitted;
-  const size_t padded = model.shape.padded_dims();
-  std::vector<float> queries(answers.count * padded);
-  for (size_t q = 0; q < answers.count; ++q) {
-    prepare(model.shape, answers.queries + q * model.shape.dims, &queries[q * padded]);
-  }
-  Outcomes outcomes = score_answers(model, answers, source, queries, stop);
-  rank_answers(model, queries, outcomes, stop);
+namespace {
 
+// `usual`: of the rule of thumb's widths, what none may fall below.
+RecallModel fit_outcomes(const Outcomes& outcomes, size_t answers_depth, uint32_t lists,
+                         double pool, FittedOn source, float usual) {
+  RecallModel fitted = rule_of_thumb(lists, pool);
   fitted.source = source;
-  fitted.queries = static_cast<uint32_t>(answers.count);
-  // Rows know little of the errors that queries from elsewhere meet: not below what is usual,
-  // scaled up where the codes favour the directions of rows.
-  const auto usual = static_cast<float>(source == FittedOn::sample ? answers.strangeness : 0);
+  fitted.queries = static_cast<uint32_t>(outcomes.queries());
   for (float& width : fitted.widths) width *= usual;
   for (int d = kDepths - 1; d >= 0; --d) {
-    const size_t used = std::min<size_t>(kFitDepths[d], answers.depth);
-    fit_probes(outcomes, used, model.shape.lists, fitted.probes[d]);
+    const size_t used = std::min<size_t>(kFitDepths[d], answers_depth);
+    fit_probes(outcomes, used, lists, fitted.probes[d]);
     fit_widths(outcomes, used, fitted.widths);
     // What few queries cannot tell of the rarest misses, the deeper answers do.
+    const double least = d == 0 && source == FittedOn::queries ? kLeastFirstMisses : kLeastMisses;
     for (uint32_t loss = 1; d + 1 < static_cast<int>(kDepths) && loss < kLosses; ++loss) {
-      if (kFitLosses[loss] * static_cast<double>(answers.count * used) >= kLeastMisses) continue;
+      if (kFitLosses[loss] * static_cast<double>(outcomes.queries() * used) >= least) continue;
       const float* deeper = fitted.probes[d + 1];
       fitted.probes[d][loss] = fitted.probes[d][loss - 1] * deeper[loss] / deeper[loss - 1];
     }
@@ -340,6 +339,26 @@ RecallModel fit_recall(const Model& model, const Answers& answers, FittedOn sour
     fitted.widths[loss] = std::max(fitted.widths[loss], fitted.widths[loss - 1]);
   }
   return fitted;
+}
+
+}  // namespace
+
+RecallModel fit_recall(const Model& model, const Answers& answers, FittedOn source, StopFlag stop) {
+  if (answers.count < kLeastQueries || answers.depth == 0) {
+    return rule_of_thumb(model.shape.lists, answers.pool);
+  }
+  const size_t padded = model.shape.padded_dims();
+  std::vector<float> queries(answers.count * padded);
+  for (size_t q = 0; q < answers.count; ++q) {
+    prepare(model.shape, answers.queries + q * model.shape.dims, &queries[q * padded]);
+  }
+  Outcomes outcomes = score_answers(model, answers, source, queries, stop);
+  rank_answers(model, queries, outcomes, stop);
+
+  // Rows know little of the errors that queries from elsewhere meet: not below what is usual,
+  // scaled up where the codes favour the directions of rows.
+  const auto usual = static_cast<float>(source == FittedOn::sample ? answers.strangeness : 0);
+  return fit_outcomes(outcomes, answers.depth, model.shape.lists, answers.pool, source, usual);
 }
 
 }  // namespace avq
