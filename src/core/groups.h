@@ -25,12 +25,12 @@ inline uint32_t groups_for(size_t lists) noexcept {
   return static_cast<uint32_t>(std::clamp(balanced, 1.0, std::max(1.0, most)));
 }
 
-// Plain data over memory of somebody else.
+// Plain data over memory of somebody else; all zero: the lists are not grouped.
 struct Groups {
-  uint32_t count = 0;              // 0: the lists are not grouped
-  const float* centres = nullptr;  // count x dims
-  const float* bias = nullptr;     // count: of assignment, as that of lists
-  const float* ends = nullptr;     // count: the number behind the last list of each
+  uint32_t count;
+  const float* centres;  // count x dims
+  const float* bias;     // count: of assignment, as that of lists
+  const float* ends;     // count: the number behind the last list of each
 
   uint32_t begin(uint32_t group) const noexcept { return group == 0 ? 0 : end(group - 1); }
   uint32_t end(uint32_t group) const noexcept { return static_cast<uint32_t>(ends[group]); }
