@@ -75,5 +75,18 @@ SELECT count(*), count(DISTINCT id)
   FROM (SELECT id FROM odd ORDER BY v <-> subvector(made(-1), 1, 1531)) x;
 SELECT avq_check('odd_v', true);
 
+-- blocks of six pages in extents of eleven: what follows the last block is not scored
+CREATE FUNCTION wide(i int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
+  SELECT array_agg((hashint4(i * 5000 + j) % 1000)::real / 1000)::vector
+    FROM generate_series(1, 3000) j $$;
+CREATE TABLE wide (id int, v vector(3000));
+INSERT INTO wide SELECT i, wide(i) FROM generate_series(1, 480) i;
+CREATE INDEX wide_v ON wide USING avq (v) WITH (lists = 1, dims_per_subspace = 1);
+INSERT INTO wide SELECT i, wide(i) FROM generate_series(481, 580) i;
+RESET avq.target_recall;
+SET avq.rerank_depth = 5;
+SELECT count(*) FROM wide w WHERE id % 7 = 0 AND id <> (SELECT id FROM wide ORDER BY v <#> w.v LIMIT 1);
+RESET avq.rerank_depth;
+
 SET client_min_messages = warning;
 DROP SCHEMA index_large_dims CASCADE;

@@ -67,8 +67,8 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
   BlockNumber extent = head;
   while (extent != InvalidBlockNumber) {
     BlockNumber next = InvalidBlockNumber;
-    uint32 pages = 1;
-    uint32 shown = 0;  // bytes of a crossing block
+    uint32 pages = 1, blocks = 0;  // blocks: that are left
+    uint32 shown = 0;              // bytes of a crossing block
     // Shows the next `length` bytes of a crossing block.
     const auto show = [&](const char* at, uint32 length) {
       const uint32 columns = Min(length, layout.codes - Min(shown, layout.codes));
@@ -86,6 +86,7 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
       const PageInfo* info = check_list_page(file, buffer, list, i);
       if (i == 0) {
         pages = info->extent_pages;
+        blocks = extent_blocks(pages, layout);
         next = info->next;
       }
       const BlockNumber following = i + 1 < pages                ? extent + i + 1
@@ -106,7 +107,7 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
           shown = 0;
         }
       }
-      while (left >= layout.bytes) {
+      for (; left >= layout.bytes && blocks > 0; blocks--) {
         // As much of the next page as of this one is used meanwhile: scales and codes, since TIDs
         // and copy addresses are looked at for few rows.
         if (ahead != nullptr) {
@@ -117,7 +118,9 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
         at += layout.bytes;
         left -= layout.bytes;
       }
-      if (left > 0 && shown == 0 && i + 1 < pages) {
+      // What follows the last block is no block, even where it is pages long.
+      if (left > 0 && shown == 0 && blocks > 0) {
+        blocks--;
         if (ahead != nullptr) prefetch_bytes(ahead + (BLCKSZ - left), left);
         show(at, left);
       }
