@@ -50,16 +50,17 @@ struct BlockView {
 };
 
 // Shows every block of the list whose first extent is `head` to `visitor`, in physical order: each
-// page is pinned and share-locked once, one at a time.
-//   visitor.whole(const BlockView&)         a block, under the lock of its page
-// A block that crosses a page's end is shown as it comes:
-//   visitor.codes(const uint8*, first, n)   code rows first .. first + n - 1, under their page's
-//   lock visitor.crossing(const BlockView&)      its header and columns in `carry`, no codes, when
-//   all of
-//                                           its code rows have been shown
-// `carry` has room for one block less its codes. The visitor must not lock anything and must not
-// raise an error. `after` is a page that the caller will want next, or invalid: it and the list's
-// own next pages are prefetched. Returns the number of pages read.
+// page is pinned and share-locked once, one at a time. visitor.whole(const BlockView&) gets a block
+// that lies on one page, under the lock of that page.
+//
+// A block that crosses a page's end is shown as it comes: visitor.codes(const uint8*, first, n)
+// gets its code rows first .. first + n - 1, under the lock of their page, and when all of them
+// have been shown, visitor.crossing(const BlockView&) its header and columns, no codes, from
+// `carry`, which has room for one block less its codes.
+//
+// The visitor must not lock anything and must not raise an error. `after` is a page that the caller
+// will want next, or invalid: it and the list's own next pages are prefetched. Returns the number
+// of pages read.
 template <class Visitor>
 uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const BlockLayout& layout,
                       char* carry, BlockNumber after, Visitor& visitor) {
