@@ -32,19 +32,12 @@ kTargets = (0.88, 0.90, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97)
 
 def parse_arguments():
   parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-  parser.add_argument("--data", required=True, help="directories of NAME.base.npy and so on")
   parser.add_argument("--sets", default="wordctx-100:ip,docs-384:ip,docs-384:cos")
   parser.add_argument("--library", required=True, help="the program build/library")
   parser.add_argument("--calibrate", type=int, default=200, help="queries for avq_calibrate")
   parser.add_argument("--seconds", type=float, default=1)
   parser.add_argument("--repeats", type=int, default=5)
-  parser.add_argument("--workers", type=int, default=2, help="parallel workers of the build")
-  parser.add_argument("--bindir", help="directory of the server's programs")
-  parser.add_argument("--goals", help="a JSON file of goals to compare with")
-  parser.add_argument("--out", help="write everything measured to this JSON file")
-  arguments = parser.parse_args()
-  arguments.sets = [item.rsplit(":", 1) for item in arguments.sets.split(",")]
-  return arguments
+  return sets.parse(parser)
 
 
 class Breakdown:

@@ -29,20 +29,13 @@ kSettling = 20
 
 def parse_arguments():
   parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-  parser.add_argument("--data", required=True, help="directories of NAME.base.npy and so on")
   parser.add_argument("--sets", default="wordctx-100:ip,docs-384:ip,docs-384:cos")
   parser.add_argument("--methods", default="avq,hnsw:m=16:ef_construction=64,"
                       "hnsw:m=24:ef_construction=128")
   parser.add_argument("--shared-buffers", default="16MB")
   parser.add_argument("--queries", type=int, help="use only the first so many queries")
   parser.add_argument("--evicted", type=int, default=50, help="queries with emptied buffers")
-  parser.add_argument("--workers", type=int, default=2, help="parallel workers of the build")
-  parser.add_argument("--bindir", help="directory of the server's programs")
-  parser.add_argument("--goals", help="a JSON file of goals to compare with")
-  parser.add_argument("--out", help="write everything measured to this JSON file")
-  arguments = parser.parse_args()
-  arguments.sets = [item.rsplit(":", 1) for item in arguments.sets.split(",")]
-  return arguments
+  return sets.parse(parser)
 
 
 def explain(cursor, query):

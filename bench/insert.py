@@ -29,20 +29,14 @@ kScript = """INSERT INTO items SELECT id, embedding FROM staging
 
 def parse_arguments():
   parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-  parser.add_argument("--data", required=True, help="directories of NAME.base.npy and so on")
   parser.add_argument("--sets", default="wordctx-100:ip", help="NAME:METRIC,...")
   parser.add_argument("--methods", default="avq,hnsw:m=16:ef_construction=64,none")
   parser.add_argument("--start", type=int, default=100000, help="rows when the index is built")
   parser.add_argument("--clients", default="1,8")
   parser.add_argument("--inserts", type=int, default=8000, help="rows inserted in one burst")
   parser.add_argument("--repeats", type=int, default=3)
-  parser.add_argument("--workers", type=int, default=2, help="parallel workers of the build")
-  parser.add_argument("--bindir", help="directory of the server's programs")
-  parser.add_argument("--goals", help="a JSON file of goals to compare with")
-  parser.add_argument("--out", help="write everything measured to this JSON file")
-  arguments = parser.parse_args()
+  arguments = sets.parse(parser)
   arguments.clients = [int(clients) for clients in arguments.clients.split(",")]
-  arguments.sets = [item.rsplit(":", 1) for item in arguments.sets.split(",")]
   return arguments
 
 

@@ -74,7 +74,7 @@ void LibraryIndex::fill_slot(size_t slot, const float* prepared, uint32_t list) 
 void LibraryIndex::encode_rows(const float* rows, size_t count) {
   const ModelShape& shape = model_.shape;
   const size_t padded = shape.padded_dims();
-  std::vector<float> prepared(kBatch * padded), spill_scratch(spill_scratch_floats(shape));
+  std::vector<float> prepared(kBatch * padded), spill_scratch(kSpillScratchFloats);
   std::vector<uint32_t> lists(count), seconds(spilled() ? count : 0);
   const auto prepare_batch = [&](size_t at) {
     const size_t size = std::min(kBatch, count - at);
