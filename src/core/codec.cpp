@@ -67,6 +67,7 @@ namespace {
 
 constexpr size_t kSpillBatch = RowsByGroup::kMostRows;
 constexpr size_t kSpillRows = 32, kSpillCentres = 256;  // of one product of matrices
+static_assert(kSpillScratchFloats == kSpillRows * kSpillCentres);
 
 // A row in search of its second list.
 struct Spilling {
@@ -104,8 +105,6 @@ void spill_among(const Model& model, const float* rows, const uint32_t* numbers,
 }
 
 }  // namespace
-
-size_t spill_scratch_floats(const ModelShape&) noexcept { return kSpillRows * kSpillCentres; }
 
 void spill_lists(const Model& model, const float* prepared, size_t count, const uint32_t* lists,
                  uint32_t* second, float* scratch) noexcept {

@@ -25,8 +25,8 @@ void assign_lists(const Model& model, const float* prepared, size_t count,
 // The SOAR second lists of prepared rows (shape.soar_lambda > 0, at least two lists): argmin over
 // c' != c of |x - c'|^2 + lambda <x - c', r/|r|>^2, r = x - c. Sun et al., NeurIPS 2023. A row with
 // |r|^2 < shape.spill_square stays in one list: its second is its first. prepared: count x
-// padded_dims; scratch: spill_scratch_floats.
-size_t spill_scratch_floats(const ModelShape& shape) noexcept;
+// padded_dims; scratch: kSpillScratchFloats.
+inline constexpr size_t kSpillScratchFloats = 32 * 256;
 void spill_lists(const Model& model, const float* prepared, size_t count, const uint32_t* lists,
                  uint32_t* second, float* scratch) noexcept;
 

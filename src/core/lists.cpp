@@ -270,7 +270,7 @@ void spill_rows(const Sample& sample, const ListSet& lists, float lambda, const 
   model.assign_bias = lists.bias.data();
   model.groups = lists.groups.view();
   constexpr size_t kBatch = 128;
-  std::vector<float> prepared(kBatch * sample.dims), scratch(spill_scratch_floats(model.shape));
+  std::vector<float> prepared(kBatch * sample.dims), scratch(kSpillScratchFloats);
   uint32_t first[kBatch], chosen[kBatch];
   for (size_t begin = 0; begin < count; begin += kBatch) {
     check_stop(sample.stop);

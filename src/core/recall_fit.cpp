@@ -66,7 +66,7 @@ class RowCoder {
         prepared_(batch_ * padded_),
         decoded_(padded_),
         encode_scratch_(encode_scratch_floats(model.shape)),
-        spill_scratch_(spill_scratch_floats(model.shape)),
+        spill_scratch_(kSpillScratchFloats),
         first_lists_(batch_),
         second_lists_(batch_),
         codes_(model.shape.subspaces) {}

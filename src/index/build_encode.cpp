@@ -143,7 +143,7 @@ void encode_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool, voi
 Size encoder_bytes(const Build* build) {
   const ModelShape& shape = build->model.shape;
   return batch_rows(build) * batch_row_bytes(build) + sizeof(Encoder) + payload_bytes(build) +
-         sizeof(float) * (shape.dims + encode_scratch_floats(shape) + spill_scratch_floats(shape)) +
+         sizeof(float) * (shape.dims + encode_scratch_floats(shape) + kSpillScratchFloats) +
          shape.subspaces;
 }
 
@@ -162,7 +162,7 @@ void encode_rows(Build* build, Tuplesortstate* sort, TableScanDesc scan, pg_atom
       static_cast<char*>(palloc(Max(encoder.batch_rows * build->geometry.copies.bytes, 1u)));
   encoder.comparable = static_cast<float*>(palloc(sizeof(float) * shape.dims));
   encoder.scratch = static_cast<float*>(palloc(sizeof(float) * encode_scratch_floats(shape)));
-  encoder.spill_scratch = static_cast<float*>(palloc(sizeof(float) * spill_scratch_floats(shape)));
+  encoder.spill_scratch = static_cast<float*>(palloc(sizeof(float) * kSpillScratchFloats));
   encoder.codes = static_cast<uint8*>(palloc(shape.subspaces));
   encoder.payload = static_cast<bytea*>(palloc(payload_bytes(build)));
   encoder.row_context =

@@ -44,7 +44,7 @@ void insert_coded(IndexFile& file, CachedIndex* cached, const Vector* vector, It
 
   if (shape.soar_lambda > 0 && shape.lists > 1) {
     uint32 second;
-    float* spill_scratch = static_cast<float*>(palloc(sizeof(float) * spill_scratch_floats(shape)));
+    float* spill_scratch = static_cast<float*>(palloc(sizeof(float) * kSpillScratchFloats));
     spill_lists(cached->model, prepared, 1, &list, &second, spill_scratch);
     if (second == list) return;
     const EncodedRow again = encode(cached->model, prepared, second, codes, scratch);

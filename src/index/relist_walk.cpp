@@ -255,7 +255,7 @@ void begin_passes(Relist* relist, double rows) {
   relist->prepared = static_cast<float*>(MemoryContextAllocHuge(
       CurrentMemoryContext, sizeof(float) * kBatchRows * shape.padded_dims()));
   relist->scratch = static_cast<float*>(palloc(sizeof(float) * encode_scratch_floats(shape)));
-  relist->spill_scratch = static_cast<float*>(palloc(sizeof(float) * spill_scratch_floats(shape)));
+  relist->spill_scratch = static_cast<float*>(palloc(sizeof(float) * kSpillScratchFloats));
   relist->codes = static_cast<uint8*>(palloc0(shape.subspaces));
   const Size payload = VARHDRSZ + sizeof(SlotPayload) + shape.subspaces;
   relist->payload = static_cast<bytea*>(palloc0(payload));

@@ -378,7 +378,7 @@ TEST(Spill, MinimisesItsLossAmongTheOtherLists) {
     ASSERT_GT(model.shape.lists, 4u);
     size_t second_nearest = 0;
     std::vector<uint32_t> seconds(500);
-    std::vector<float> scratch(spill_scratch_floats(model.shape));
+    std::vector<float> scratch(kSpillScratchFloats);
     spill_lists(model, index.prepared.data(), 500, index.lists.data(), seconds.data(),
                 scratch.data());
     for (size_t i = 0; i < 500; ++i) {
@@ -417,7 +417,7 @@ TEST(Spill, LeavesRowsNearTheirCentroidInOneList) {
     Model model = index.model.view();
     const size_t padded = model.shape.padded_dims();
     std::vector<uint32_t> every(700), some(700);
-    std::vector<float> scratch(spill_scratch_floats(model.shape)), squares(700);
+    std::vector<float> scratch(kSpillScratchFloats), squares(700);
     for (size_t i = 0; i < 700; ++i) {
       squares[i] = l2_squared(&index.prepared[i * padded],
                               model.centroids + index.lists[i] * padded, padded);

@@ -232,7 +232,7 @@ TEST(GroupedSpill, FindsNearlyTheListsThatAllComparisonsFind) {
     const Index index(metric);
     constexpr size_t kRows = 1000;
     std::vector<uint32_t> lists(kRows), expected(kRows), found(kRows);
-    std::vector<float> scratch(spill_scratch_floats(index.grouped.shape));
+    std::vector<float> scratch(kSpillScratchFloats);
     assign_lists(index.grouped, index.prepared.data(), kRows, lists.data());
     spill_lists(index.flat, index.prepared.data(), kRows, lists.data(), expected.data(),
                 scratch.data());

@@ -153,7 +153,7 @@ double share_in_lists(const Model& model, const std::vector<float>& rows,
   const size_t padded = model.shape.padded_dims(), dims = model.shape.dims;
   std::vector<float> prepared(padded), routes(model.shape.lists);
   Router router(model);
-  std::vector<float> scratch(spill_scratch_floats(model.shape));
+  std::vector<float> scratch(kSpillScratchFloats);
   double found = 0;
   const size_t count = queries.size() / dims;
   for (size_t q = 0; q < count; ++q) {
@@ -214,15 +214,24 @@ TEST(FitRecall, HoldsForQueriesThatItHasNotSeen) {
   }
 }
 
+struct SmallIndex {
+  std::vector<float> rows, queries;
+  TrainedModel trained;
+};
+SmallIndex small_index(size_t rows, size_t queries, size_t dims, uint32_t lists) {
+  const auto all = clustered_rows(rows + queries, dims, 40, 0.8f, 0, 5);
+  const auto end = all.begin() + static_cast<long>(rows * dims);
+  TrainingOptions options;
+  options.dims = static_cast<uint32_t>(dims);
+  options.lists = lists;
+  return {{all.begin(), end}, {end, all.end()}, train(options, all.data(), rows, nullptr)};
+}
+
 TEST(FitRecall, BoundsFromASampleAllowForQueriesUnlikeItsRows) {
   constexpr size_t kRows = 3000, kDims = 16, kQueries = 60, kDepth = 20;
-  const auto all = clustered_rows(kRows + kQueries, kDims, 40, 0.8f, 0, 5);
-  const std::vector<float> rows(all.begin(), all.begin() + kRows * kDims);
-  const std::vector<float> queries(all.begin() + kRows * kDims, all.end());
-  TrainingOptions options;
-  options.dims = kDims;
-  options.lists = 30;
-  const TrainedModel trained = train(options, rows.data(), kRows, nullptr);
+  const SmallIndex index = small_index(kRows, kQueries, kDims, 30);
+  const auto &rows = index.rows, &queries = index.queries;
+  const TrainedModel& trained = index.trained;
   const std::vector<uint32_t> top = exact_answers(rows, queries, kDims, kDepth);
   Answers answers = {queries.data(), kQueries, kDepth, top.data(), rows.data(), kRows};
   const RecallModel usual = rule_of_thumb(30, kRows);
@@ -241,13 +250,9 @@ TEST(FitRecall, BoundsFromASampleAllowForQueriesUnlikeItsRows) {
 
 TEST(FitRecall, OneRowThatAnswersEveryQueryOfASampleDoesNotDecide) {
   constexpr size_t kRows = 4000, kDims = 16, kQueries = 100, kDepth = 10;
-  const auto all = clustered_rows(kRows + kQueries, kDims, 40, 0.8f, 0, 5);
-  const std::vector<float> rows(all.begin(), all.begin() + kRows * kDims);
-  const std::vector<float> queries(all.begin() + kRows * kDims, all.end());
-  TrainingOptions options;
-  options.dims = kDims;
-  options.lists = 40;
-  const TrainedModel trained = train(options, rows.data(), kRows, nullptr);
+  const SmallIndex index = small_index(kRows, kQueries, kDims, 40);
+  const auto &rows = index.rows, &queries = index.queries;
+  const TrainedModel& trained = index.trained;
   std::vector<uint32_t> top = exact_answers(rows, queries, kDims, kDepth);
   const auto fit = [&](FittedOn source) {
     const Answers answers = {queries.data(), kQueries, kDepth, top.data(), rows.data(), kRows};
