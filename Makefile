@@ -19,7 +19,7 @@ override with_llvm = no
 PG_CPPFLAGS = -Isrc -isystem /usr/include/eigen3 -MMD -MP
 PG_CXXFLAGS = -std=c++20 -O3 $(OPTFLAGS) -fno-math-errno -ffp-contract=off \
 	-Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-register
-SHLIB_LINK = -lhwy -lstdc++ -lm -Wl,--version-script=src/avq.map
+SHLIB_LINK = -lhwy -lhwy_contrib -lstdc++ -lm -Wl,--version-script=src/avq.map
 
 PG_CONFIG ?= pg_config
 PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))

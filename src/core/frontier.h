@@ -16,6 +16,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "core/row_sort.h"
+
 namespace avq {
 
 // A row known by its code, as compact as can be: a scan handles thousands.
@@ -48,11 +50,6 @@ inline constexpr Place kLastPlace = {-std::numeric_limits<float>::infinity(),
 inline bool better(const CodedRow& a, const CodedRow& b) noexcept {
   return before(place_of(a), place_of(b));
 }
-// Heap order: the front is the row with the best bound.
-struct WorseBound {
-  bool operator()(const CodedRow& a, const CodedRow& b) const noexcept { return better(b, a); }
-};
-
 // The place behind the row that is number `rank` (from 0) of kSample rows spread over `count`.
 template <uint32_t kSample>
 Place split_place(const CodedRow* rows, uint32_t count, uint32_t rank) noexcept {
@@ -62,10 +59,10 @@ Place split_place(const CodedRow* rows, uint32_t count, uint32_t rank) noexcept 
   return just_after(sample[rank]);
 }
 
-// Coded rows by falling bound. A scan of few rows takes a fraction of them: only the best eighth or
-// so is a heap, the others lie behind it as they come, until it is used up. All zero: empty.
+// Coded rows by falling bound. A scan of few rows takes a fraction of them: only the best few hundred
+// are sorted, the others lie behind them as they come, until these are used up. All zero: empty.
 struct Pending {
-  CodedRow* rows;  // [0, front) a heap of rows before `end`; [front, count) the others
+  CodedRow* rows;  // [0, front) rows before `end`, the best one last; [front, count) the others
   uint32_t count, front;
   Place end;
 
@@ -76,22 +73,20 @@ struct Pending {
   }
   // Adds rows, for which there must be room.
   void add(const CodedRow* more, uint32_t added) noexcept {
-    if (added > front) {
-      std::copy(more, more + added, rows + count);
-      count += added;
-      disturb();
-      return;
-    }
+    const uint32_t sorted = front;
+    std::copy(more, more + added, rows + count);
     for (uint32_t i = 0; i < added; i++, count++) {
-      rows[count] = more[i];
-      if (!before(place_of(more[i]), end)) continue;
-      std::swap(rows[count], rows[front]);
-      std::push_heap(rows, rows + ++front, WorseBound{});
+      if (!before(place_of(rows[count]), end)) continue;
+      std::swap(rows[count], rows[front++]);
+    }
+    if (sorted == 0 || front > kMostSorted) {
+      disturb();
+    } else if (front > sorted) {
+      sort_best_last(rows, front);
     }
   }
-  const CodedRow& best() const noexcept { return rows[0]; }
+  const CodedRow& best() const noexcept { return rows[front - 1]; }
   CodedRow pop() noexcept {
-    std::pop_heap(rows, rows + front, WorseBound{});
     const CodedRow row = rows[--front];
     rows[front] = rows[--count];
     if (front == 0 && count > 0) advance();
@@ -99,20 +94,21 @@ struct Pending {
   }
 
  private:
-  // Parts the rows at one that is fourth of 32 in a sample. One pass without branches.
+  // Parts the rows at one of a sample of 32 as long as they are too many to be sorted. One pass
+  // without branches.
   void advance() noexcept {
-    constexpr uint32_t kFew = 64;
     front = count;
     end = kLastPlace;
-    if (count > kFew) {
-      end = split_place<32>(rows, count, 3);
+    while (front > kMostSorted) {
+      const uint32_t all = front;
+      end = split_place<32>(rows, all, 16 * kMostSorted / all);
       front = 0;
-      for (uint32_t i = 0; i < count; i++) {
+      for (uint32_t i = 0; i < all; i++) {
         std::swap(rows[i], rows[front]);
         front += before(place_of(rows[front]), end);
       }
     }
-    std::make_heap(rows, rows + front, WorseBound{});
+    sort_best_last(rows, front);
   }
 };
 

@@ -40,8 +40,22 @@ TEST(Frontier, PlacesAreInOneTotalOrder) {
   EXPECT_FALSE(before(just_after(row), Place{2, 6}));
 }
 
+TEST(Frontier, SortingIsByScoreThenPlaceWhateverTheScores) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float scores[] = {0.0f, -0.0f, 1e-45f, -1e-45f, 3e38f, -3e38f, kInfinity, -kInfinity, 1, -1};
+  Random random(1, RandomUse::gaussian);
+  for (uint32_t count : {0u, 1u, 2u, 31u, 64u, 100u, kMostSorted}) {
+    std::vector<CodedRow> rows = random_rows(count, 1, 4);
+    for (CodedRow& row : rows) row.score = scores[random.below(std::size(scores))];
+    std::vector<CodedRow> expected = rows;
+    std::sort(expected.rbegin(), expected.rend(), better);
+    sort_best_last(rows.data(), count);
+    for (uint32_t i = 0; i < count; ++i) EXPECT_EQ(rows[i].place, expected[i].place) << count;
+  }
+}
+
 TEST(Frontier, PendingRowsLeaveBestFirst) {
-  for (uint32_t count : {0u, 1u, 2u, 63u, 64u, 65u, 200u, 5000u}) {
+  for (uint32_t count : {0u, 1u, 2u, 511u, 512u, 513u, 1100u, 20000u}) {
     std::vector<CodedRow> rows = random_rows(count, 20, 3), expected = rows;
     const auto order = [](const CodedRow& a, const CodedRow& b) {
       return before(place_of(a), place_of(b));
