@@ -59,8 +59,9 @@ Place split_place(const CodedRow* rows, uint32_t count, uint32_t rank) noexcept 
   return just_after(sample[rank]);
 }
 
-// Coded rows by falling bound. A scan of few rows takes a fraction of them: only the best few hundred
-// are sorted, the others lie behind them as they come, until these are used up. All zero: empty.
+// Coded rows by falling bound. A scan of few rows takes a fraction of them: only the best few
+// hundred are sorted, the others lie behind them as they come, until these are used up. All zero:
+// empty.
 struct Pending {
   CodedRow* rows;  // [0, front) rows before `end`, the best one last; [front, count) the others
   uint32_t count, front;

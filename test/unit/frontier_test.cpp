@@ -42,7 +42,8 @@ TEST(Frontier, PlacesAreInOneTotalOrder) {
 
 TEST(Frontier, SortingIsByScoreThenPlaceWhateverTheScores) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const float scores[] = {0.0f, -0.0f, 1e-45f, -1e-45f, 3e38f, -3e38f, kInfinity, -kInfinity, 1, -1};
+  const float scores[] = {0.0f,   -0.0f,     1e-45f,     -1e-45f, 3e38f,
+                          -3e38f, kInfinity, -kInfinity, 1,       -1};
   Random random(1, RandomUse::gaussian);
   for (uint32_t count : {0u, 1u, 2u, 31u, 64u, 100u, kMostSorted}) {
     std::vector<CodedRow> rows = random_rows(count, 1, 4);
