@@ -150,7 +150,7 @@ void LibraryIndex::scan_lists(uint32_t probes, uint32_t keep) {
   params.base = tables_.base;
   for (uint32_t i = 0; i < probes; ++i) {
     const uint32_t list = order_[i];
-    params.list_score = list_score(model_, prepared_.data(), list);
+    params.list_score = router_->list_score(prepared_.data(), list);
     // The processor follows a list by itself, but cannot know where the next one begins.
     if (i + 1 < probes) {
       const uint8_t* next = block(begin_[order_[i + 1]]);

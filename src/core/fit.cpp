@@ -11,6 +11,7 @@
 #include "core/random.h"
 #include "core/recall_fit.h"
 #include "core/rotation.h"
+#include "core/routing.h"
 #include "core/stopwatch.h"
 
 namespace avq {
@@ -57,10 +58,12 @@ Parts allocate(TrainedModel& model) {
           const_cast<float*>(view.groups.bias),    const_cast<float*>(view.groups.ends)};
 }
 
-// A centre of training in the model's space.
-void place_centre(const ModelShape& shape, const float* centre, float* out, float* bias) {
+// A centre of training in the model's space, where it may move by a square of `slack`.
+void place_centre(const ModelShape& shape, const float* centre, double slack, float* out,
+                  float* bias) {
   std::copy_n(centre, shape.dims, out);
   if (shape.rotated != 0) rotate(shape.seed, out, shape.dims);
+  if (slack > 0) round_centroid(out, shape.padded_dims(), slack);
   if (shape.metric != Metric::cosine) *bias = norm_squared(out, shape.padded_dims()) / 2;
 }
 
@@ -70,7 +73,7 @@ void place_groups(const ModelShape& shape, const ListSet& lists, const Parts& pa
   const size_t dims = shape.dims;
   for (uint32_t g = 0; g < groups.count; ++g) {
     const float* centre = groups.centres + g * dims;
-    place_centre(shape, centre, parts.group_centres + g * shape.padded_dims(),
+    place_centre(shape, centre, 0, parts.group_centres + g * shape.padded_dims(),
                  &parts.group_bias[g]);
     parts.group_ends[g] = groups.ends[g];
     double squares = 0, rows = 0;
@@ -234,8 +237,10 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
   const Parts parts = allocate(model);
   const size_t padded = shape.padded_dims();
   for (size_t l = 0; l < lists.count; ++l) {
-    place_centre(shape, &lists.centres[l * sample.dims], parts.centroids + l * padded,
-                 &parts.assign_bias[l]);
+    constexpr double kUnnoticed = 1e-3;  // of the mean square of the list's residuals
+    const double square = double{lists.sigma[l]} * lists.sigma[l] * double(sample.dims);
+    place_centre(shape, &lists.centres[l * sample.dims], kUnnoticed * square,
+                 parts.centroids + l * padded, &parts.assign_bias[l]);
     parts.list_sigma[l] = lists.sigma[l];
   }
   place_groups(shape, lists, parts);

@@ -160,7 +160,7 @@ float spill_bound(const ListSet& lists, double share) {
 void choose_soar(ListSet& lists, const Sample& sample, const SampleQueries& queries) {
   constexpr float kLambda = 1;
   constexpr double kShares[] = {0.3, 0.5};
-  constexpr double kWorthwhile = 0.8;  // of the codes scanned without
+  constexpr double kWorthwhile = 0.95;  // of the codes scanned without
   if (lists.count < 2 || queries.top.depth == 0) return;
   std::vector<uint32_t> answers;
   for (size_t q = 0; q < queries.top.queries; ++q) {

@@ -39,6 +39,11 @@ class Router {
     }
   }
 
+  // <q, c> of a list for the query last routed.
+  float list_score(const float* prepared, uint32_t list) const noexcept {
+    return avq::list_score(model_, table_, routes_, prepared, list);
+  }
+
   // For callers that want some of the lists: what is known, and more.
   const Routes& begin(const float* prepared) noexcept {
     routes_ = {query_.data(), scores_.data(), order_.data(), 0, 0, 0, 0};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "core/codec.h"
 
@@ -27,6 +28,16 @@ float quantise(const float* in, size_t count, float most, size_t stride, Number*
   for (size_t i = 0; i < count; ++i) out[i] = static_cast<Number>(std::lrintf(in[i] * factor));
   std::fill(out + count, out + stride, Number{0});
   return factor > 0 ? largest / most : 0;
+}
+
+// Whether step * code is the centroid, but for the rounding of a product of floats.
+bool holds_exactly(const float* centroid, float step, const int8_t* codes, size_t count) noexcept {
+  constexpr float kRounding = 0x1p-22f;
+  for (size_t i = 0; i < count; ++i) {
+    const float held = step * static_cast<float>(codes[i]);
+    if (!(std::fabs(held - centroid[i]) <= kRounding * std::fabs(held))) return false;
+  }
+  return true;
 }
 
 // Puts the lists of the query's direction before all others, the best of them first.
@@ -141,7 +152,7 @@ uint32_t routing_stride(const ModelShape& shape) noexcept {
 }
 
 size_t routing_table_bytes(const ModelShape& shape) noexcept {
-  return routed_numbers(shape) * (2 * sizeof(float) + routing_stride(shape));
+  return routed_numbers(shape) * (2 * sizeof(float) + routing_stride(shape)) + shape.lists;
 }
 
 RoutingTable make_routing_table(const Model& model, void* memory) noexcept {
@@ -166,7 +177,11 @@ RoutingTable make_routing_table(const Model& model, void* memory) noexcept {
   };
   add(model.centroids, model.list_sigma, model.assign_bias, shape.lists);
   add(model.groups.centres, model.group_sigma, model.groups.bias, shape.groups);
-  return {steps, relatives, codes, stride};
+  uint8_t* exact = reinterpret_cast<uint8_t*>(codes + at * stride);
+  for (size_t l = 0; l < shape.lists; ++l) {
+    exact[l] = holds_exactly(model.centroids + l * padded, steps[l], codes + l * stride, padded);
+  }
+  return {steps, relatives, codes, stride, exact};
 }
 
 void begin_routes(const Model& model, const RoutingTable& table, const float* prepared,
@@ -205,6 +220,33 @@ bool widen_routes(const Model& model, const RoutingTable& table, uint32_t count,
 
 uint32_t wanted_for(const ModelShape& shape, uint32_t known) noexcept {
   return known <= least_known(shape) ? 0 : (known + kKnownPerWanted - 1) / kKnownPerWanted;
+}
+
+float list_score(const Model& model, const RoutingTable& table, const Routes& routes,
+                 const float* prepared, uint32_t list) noexcept {
+  if (table.exact[list] != 0) {
+    float product;
+    dot_rows_int8(routes.query, table.codes + size_t{list} * table.stride, 1, table.stride,
+                  &product);
+    return routes.query_step * table.steps[list] * product;
+  }
+  const size_t padded = model.shape.padded_dims();
+  return dot(prepared, model.centroids + list * padded, padded);
+}
+
+void round_centroid(float* centroid, size_t count, double most) {
+  std::vector<int8_t> codes(count);
+  const float step = quantise(centroid, count, kLargestByte, count, codes.data());
+  std::vector<float> rounded(codes.begin(), codes.end());
+  const double length = exact_norm(rounded.data(), count);
+  const double unit = length > 0 ? exact_norm(centroid, count) / length : step;
+  double square = 0;
+  for (size_t i = 0; i < count; ++i) {
+    rounded[i] = static_cast<float>(unit * rounded[i]);
+    const double change = double{rounded[i]} - centroid[i];
+    square += change * change;
+  }
+  if (square <= most) std::copy(rounded.begin(), rounded.end(), centroid);
 }
 
 }  // namespace avq

@@ -1,8 +1,8 @@
 #pragma once
 // Which lists a query wants to see, best first. Routing looks at every centroid, so what it reads
 // is most of what a narrow scan reads at all: it works on a copy of the centroids in bytes, a
-// quarter of them. The error of a product, |q| |c| / 100 sqrt(dims) or so, is small beside what a
-// list's rows differ by; scores of rows never contain it.
+// quarter of them. Training makes centroids that bytes can hold wherever that does not matter, so
+// that the copy serves for the scores of rows too.
 #include <cstddef>
 #include <cstdint>
 
@@ -17,6 +17,7 @@ struct RoutingTable {
   const float* relatives;  // 1 / rms norm of the rows (inner product; else 1)
   const int8_t* codes;     // (lists + groups) x stride, zeros behind padded_dims
   uint32_t stride;         // a multiple of kRoutingStride
+  const uint8_t* exact;    // lists: 1 if c = steps * codes
 };
 
 uint32_t routing_stride(const ModelShape& shape) noexcept;
@@ -54,10 +55,13 @@ bool widen_routes(const Model& model, const RoutingTable& table, uint32_t count,
 // How many lists must be wanted for so many to be known first.
 uint32_t wanted_for(const ModelShape& shape, uint32_t known) noexcept;
 
-// <q, c> of one list, in float: what the scores of its rows contain.
-inline float list_score(const Model& model, const float* prepared, uint32_t list) noexcept {
-  const size_t padded = model.shape.padded_dims();
-  return dot(prepared, model.centroids + list * padded, padded);
-}
+// <q, c> of one list, which the scores of its rows contain: exact but for the rounding of the query
+// to 16 bits, or of floats. routes: of the same query.
+float list_score(const Model& model, const RoutingTable& table, const Routes& routes,
+                 const float* prepared, uint32_t list) noexcept;
+
+// Moves a centroid (count numbers) to one of its length that bytes can hold, unless that is farther
+// than `most` (squared). Throws std::bad_alloc.
+void round_centroid(float* centroid, size_t count, double most);
 
 }  // namespace avq

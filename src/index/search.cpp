@@ -214,7 +214,8 @@ void open_lists(Search* search, uint32 count) {
       grow(search, search->open, first, &search->open_room, count, sizeof(OpenList)));
   for (uint32 i = first; i < count; i++) {
     const uint32 list = search->routes.order[i];
-    const float score = list_score(search->cached->model, search->prepared, list);
+    const float score = list_score(search->cached->model, search->cached->routing, search->routes,
+                                   search->prepared, list);
     search->open[i] = {list, score, false, kFirstPlace, kFirstPlace};
   }
   const Place deepest = first_floor(search);

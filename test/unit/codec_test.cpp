@@ -271,7 +271,8 @@ Keys scan(const Index& index, const float* raw_query, float z, QueryTables* tabl
     scales[5] = float_to_bfloat16(index.encoded[i].scale);
     offsets[5] = index.encoded[i].offset;
     const ScanParams params = {lut.data(), tables.step, tables.base,
-                               list_score(model, query.data(), index.lists[i]), -INFINITY};
+                               dot(query.data(), model.centroids + index.lists[i] * padded, padded),
+                               -INFINITY};
     score_block(block.data(), shape.subspaces, scales, offsets, params, out);
     keys.key.push_back(out[5]);
     keys.scale.push_back(index.encoded[i].scale);

@@ -49,6 +49,61 @@ double rounding(const float* query, const float* centroid, size_t count) {
   return 1.01 * sum * largest / 254 + 1e-5;
 }
 
+// What rounding the query to 16 bits may.
+double query_rounding(const std::vector<float>& query, const float* centroid) {
+  double largest = 0, sum = 0;
+  for (size_t i = 0; i < query.size(); ++i) {
+    largest = std::max(largest, std::fabs(static_cast<double>(query[i])));
+    sum += std::fabs(static_cast<double>(centroid[i]));
+  }
+  return 1.01 * sum * largest / 65534 + 1e-5;
+}
+
+TEST(Route, ScoresOfListsAreExactWhetherOrNotBytesHoldTheCentroid) {
+  TrainedModel index = trained(Metric::inner_product, test_rows(1000), 1);
+  const size_t padded = index.shape.padded_dims();
+  const auto query = gaussian_rows(1, padded, 3);
+  float* first = index.floats.data();
+  for (size_t i = 0; i < padded; ++i) first[i] = 1 + 0.001f * static_cast<float>(i);
+  const Model model = index.view();
+  std::vector<uint64_t> memory(routing_table_bytes(model.shape) / 8 + 1);
+  const RoutingTable table = make_routing_table(model, memory.data());
+  EXPECT_FALSE(table.exact[0]);
+  for (uint32_t l = 1; l < model.shape.lists; ++l) EXPECT_TRUE(table.exact[l]) << l;
+  Router router(model);
+  std::vector<float> routes(model.shape.lists);
+  router.route(query.data(), routes.data());
+  for (uint32_t l = 0; l < model.shape.lists; ++l) {
+    const float* centroid = model.centroids + l * padded;
+    EXPECT_NEAR(router.list_score(query.data(), l), product(query.data(), centroid, padded),
+                l == 0 ? 1e-5 : query_rounding(query, centroid));
+  }
+}
+
+TEST(Route, CentroidsMoveNoFartherThanAllowed) {
+  for (const size_t count : {1, 2, 33, 500}) {
+    const auto centroid = gaussian_rows(1, count, 9);
+    double largest = 0;
+    for (const float value : centroid) largest = std::max(largest, std::fabs(double{value}));
+    for (const double most : {0.0, 1e-9, 1e9}) {
+      std::vector<float> moved = centroid;
+      round_centroid(moved.data(), count, most);
+      double square = 0, farthest = 0;
+      for (size_t i = 0; i < count; ++i) {
+        const double change = double{moved[i]} - centroid[i];
+        square += change * change;
+        farthest = std::max(farthest, std::fabs(change));
+      }
+      EXPECT_LE(square, most);
+      EXPECT_LE(farthest, 1.1 * largest / 254);
+      EXPECT_NEAR(exact_norm(moved.data(), count), exact_norm(centroid.data(), count), 1e-5);
+    }
+  }
+  float extreme[] = {NAN, INFINITY, 1e-45f, 0};
+  round_centroid(extreme, 4, 1e9);
+  EXPECT_TRUE(std::isnan(extreme[0]));
+}
+
 TEST(Route, AddsOptimismAndTheBiasOfL2) {
   for (const Metric metric : kMetrics) {
     const TrainedModel index = trained(metric, test_rows(1000), 1.5f);
@@ -56,13 +111,14 @@ TEST(Route, AddsOptimismAndTheBiasOfL2) {
     const size_t padded = model.shape.padded_dims();
     const auto query = gaussian_rows(1, padded, 3);
     std::vector<float> routes(model.shape.lists);
-    Router(model).route(query.data(), routes.data());
+    Router router(model);
+    router.route(query.data(), routes.data());
     const double norm = exact_norm(query.data(), padded);
     size_t raised = 0;
     for (uint32_t l = 0; l < model.shape.lists; ++l) {
       const float* centroid = model.centroids + l * padded;
       const double score = product(query.data(), centroid, padded);
-      EXPECT_NEAR(list_score(model, query.data(), l), score, 1e-4);
+      EXPECT_NEAR(router.list_score(query.data(), l), score, query_rounding(query, centroid));
       const double bias = metric == Metric::l2 ? product(centroid, centroid, padded) / 2 : 0;
       const double expected = score - bias + 1.5 * model.list_sigma[l] * norm;
       const double error = rounding(query.data(), centroid, padded) + 1e-3;
