@@ -8,7 +8,7 @@ CREATE FUNCTION made(i int) RETURNS vector(12) LANGUAGE sql IMMUTABLE AS $$
     FROM generate_series(1, 12) j $$;
 CREATE TABLE item (id int PRIMARY KEY, v vector(12)) WITH (autovacuum_enabled = off);
 INSERT INTO item SELECT i, made(i) FROM generate_series(1, 4000) i;
-CREATE INDEX item_ip ON item USING avq (v) WITH (lists = 20);
+CREATE INDEX item_ip ON item USING avq (v) WITH (lists = 20, soar_lambda = 0);
 CREATE INDEX item_l2 ON item USING avq (v vector_l2_ops) WITH (lists = 20, soar_lambda = 1);
 CREATE INDEX item_cosine ON item USING avq (v vector_cosine_ops) WITH (lists = 20, rerank = heap);
 

@@ -1,11 +1,16 @@
-// Loading the library: magic block and settings. Nothing else happens at load.
+// Loading the library: magic block, settings, and a hook of the planner. Nothing else happens at
+// load.
 #include "pg.h"
 
 #include "index/options.h"
+#include "index/unread_distances.h"
 
 extern "C" {
 PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void);
 }
 
-void _PG_init(void) { avq::register_options(); }
+void _PG_init(void) {
+  avq::register_options();
+  avq::skip_unread_distances();
+}

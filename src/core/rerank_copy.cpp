@@ -147,7 +147,8 @@ float copy_slack(Rerank rerank, float query_norm, const void* record, uint32_t d
                  bool certain) noexcept {
   const float certified = query_norm * header_of(record).error;
   if (certain || rerank != Rerank::int8) return certified;
-  return std::min(certified, certified * 4 / std::sqrt(static_cast<float>(dims)));
+  constexpr float kDeviations = 2.5f;
+  return std::min(certified, certified * kDeviations / std::sqrt(static_cast<float>(dims)));
 }
 
 }  // namespace avq

@@ -85,15 +85,20 @@ TEST_P(RerankCopyOf, StaysWithinItsError) {
   }
 }
 
+// Int8's slack is of random errors: one in a hundred exceeds it, none does twice.
 TEST_P(RerankCopyOf, ScoresStayWithinTheSlack) {
+  int beyond = 0;
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const std::vector<float> original = row(seed), query = gaussian_rows(1, dims(), 1000 + seed);
     const std::vector<char> record = copy_of(rerank(), original);
     const float norm = static_cast<float>(std::sqrt(product(query, query)));
     const double error = std::abs(copy_dot(rerank(), query.data(), record.data(), dims()) -
                                   product(query, original));
-    EXPECT_LE(error, copy_slack(rerank(), norm, record.data(), dims()));
+    const double slack = copy_slack(rerank(), norm, record.data(), dims());
+    beyond += error > slack;
+    EXPECT_LE(error, rerank() == Rerank::int8 ? 2 * slack : slack);
   }
+  EXPECT_LE(beyond, rerank() == Rerank::int8 ? 2 : 0);
 }
 
 // The worst query there is: along the copy's own error. Int8's slack is of random ones only.
