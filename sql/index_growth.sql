@@ -50,5 +50,29 @@ TRUNCATE grown_unlogged;
 SELECT * FROM infos WHERE relname ~ 'unlogged|expression' ORDER BY 1;
 SELECT avq_check(c.oid, true) FROM pg_class c JOIN infos USING (relname);
 
+-- An index that grew and one built on the same table learn from the same rows (whose numbers halves
+-- hold): they have the same lists, codes and recall model, hence give the same answers.
+CREATE TABLE same (id int, v vector(8));
+CREATE INDEX same_grown ON same USING avq (v);
+INSERT INTO same SELECT i, (SELECT array_agg((hashint4(i * 1000 + j) % 1024)::real / 1024)::vector
+  FROM generate_series(1, 8) j) FROM generate_series(1, 40000) i;
+VACUUM same;
+CREATE INDEX same_fresh ON same USING avq (v);
+SELECT count(*), count(DISTINCT (lists, rows, longest_list, soar_lambda, route_sigma, error_scale)),
+    min(lists) > 50 AS lists
+  FROM unnest('{same_grown, same_fresh}'::regclass[]) i, avq_index_info(i);
+CREATE FUNCTION nearest(query vector, OUT rows text, OUT blocks bigint) LANGUAGE plpgsql AS $$
+BEGIN
+  SELECT array_agg(id)::text INTO rows
+    FROM (SELECT id FROM same ORDER BY v <#> query LIMIT 20) s;
+  SELECT blocks_scored INTO blocks FROM avq_last_scan();
+END $$;
+CREATE TABLE by_fresh AS SELECT i, n.* FROM generate_series(1, 50) i, nearest(made(i)) n;
+DROP INDEX same_fresh;
+CREATE TABLE by_grown AS SELECT i, n.* FROM generate_series(1, 50) i, nearest(made(i)) n;
+SELECT count(*) FILTER (WHERE f.rows = g.rows) >= 45 AS same_rows, -- but for rows that tie
+    count(*) FILTER (WHERE f.blocks = g.blocks) AS same_blocks, count(DISTINCT f.blocks) > 1 AS differ
+  FROM by_fresh f JOIN by_grown g USING (i);
+
 DROP TABLE grown_temporary;
 DROP SCHEMA index_growth CASCADE;

@@ -1,11 +1,6 @@
 // The sample that training sees: visibility-aware, by blocks, within maintenance_work_mem.
-#include "index/am.h"
 #include "index/build.h"
-
-extern "C" {
-#include "common/pg_prng.h"
-#include "utils/sampling.h"
-}
+#include "index/row_sample.h"
 
 namespace avq {
 
@@ -15,10 +10,7 @@ constexpr BlockNumber kPilotBlocks = 64;
 
 struct Sampler {
   Build* build;
-  Size capacity;
-  double eligible;  // live rows with a value seen so far
-  double live;
-  pg_prng_state random;
+  RowSample rows;
 };
 
 void scan_blocks(Build* build, BlockNumber first, BlockNumber count, IndexBuildCallback callback,
@@ -31,46 +23,56 @@ void scan_blocks(Build* build, BlockNumber first, BlockNumber count, IndexBuildC
 }
 
 void count_row(Relation, ItemPointer, Datum*, bool*, bool alive, void* state) {
-  if (alive) static_cast<Sampler*>(state)->live++;
+  if (alive) ++*static_cast<double*>(state);
 }
 
 // Live rows of the table, from evenly spaced blocks.
 double estimate_rows(Build* build, BlockNumber blocks) {
-  Sampler pilot = {};
+  double live = 0;
   const BlockNumber pilots = Min(blocks, kPilotBlocks);
   for (BlockNumber i = 0; i < pilots; i++) {
     CHECK_FOR_INTERRUPTS();
-    scan_blocks(build, static_cast<BlockNumber>(uint64{i} * blocks / pilots), 1, count_row, &pilot);
+    scan_blocks(build, static_cast<BlockNumber>(uint64{i} * blocks / pilots), 1, count_row, &live);
   }
-  return pilots == 0 ? 0 : pilot.live * blocks / pilots;
+  return pilots == 0 ? 0 : live * blocks / pilots;
 }
 
-// Algorithm R over the rows of the sampled blocks (Vitter 1985).
-void sample_row(Relation, ItemPointer, Datum* values, bool* nulls, bool alive, void* state) {
+void sample_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool alive, void* state) {
   Sampler* sampler = static_cast<Sampler*>(state);
   Build* build = sampler->build;
-  if (!alive || nulls[0]) return;
-  Size place = build->sampled;
-  if (build->sampled == sampler->capacity) {
-    const double draw = pg_prng_double(&sampler->random) * (sampler->eligible + 1);
-    if (draw >= static_cast<double>(sampler->capacity)) {
-      sampler->eligible++;
-      return;
-    }
-    place = static_cast<Size>(draw);
-  }
+  const uint64 number = static_cast<uint64>(tid_to_int64(tid));
+  if (!alive || nulls[0] || !wants_row(&sampler->rows, number)) return;
   // Only rows that are kept are detoasted.
   const Vector* vector = datum_get_vector(values[0]);
   check_expected_dims(static_cast<int32>(build->column.dims), vector->dim);
   if (classify(build->column.metric, vector) == RowClass::coded) {
+    const Size place = take_row(&sampler->rows, number);
     memcpy(build->sample + place * build->column.dims, vector->x,
            sizeof(float) * build->column.dims);
-    if (place == build->sampled) build->sampled++;
-    sampler->eligible++;
   }
   if (reinterpret_cast<Pointer>(const_cast<Vector*>(vector)) != DatumGetPointer(values[0])) {
     pfree(const_cast<Vector*>(vector));
   }
+}
+
+// Moves the sample's rows to the order of `rows`, cycle by cycle.
+void place_rows(Build* build, SampledRow* rows) {
+  const Size dims = build->column.dims, bytes = sizeof(float) * dims;
+  float* first = static_cast<float*>(palloc(bytes));
+  for (Size start = 0; start < build->sampled; start++) {
+    if (rows[start].place == start) continue;
+    memcpy(first, build->sample + start * dims, bytes);
+    Size to = start;
+    while (rows[to].place != start) {
+      const Size from = rows[to].place;
+      memcpy(build->sample + to * dims, build->sample + from * dims, bytes);
+      rows[to].place = to;
+      to = from;
+    }
+    memcpy(build->sample + to * dims, first, bytes);
+    rows[to].place = to;
+  }
+  pfree(first);
 }
 
 Size budget_bytes() { return static_cast<Size>(maintenance_work_mem) * 1024; }
@@ -101,21 +103,21 @@ void plan_sample(Build* build) {
 
 void draw_sample(Build* build) {
   const BlockNumber blocks = RelationGetNumberOfBlocks(build->heap);
-  Sampler sampler = {};
-  sampler.build = build;
-  sampler.capacity = build->sample_room;
-  pg_prng_seed(&sampler.random, static_cast<uint64>(settings.seed));
-
-  BlockSamplerData chosen;
-  BlockSampler_Init(&chosen, blocks, static_cast<int>(Min(sampler.capacity, Size{INT_MAX})),
-                    static_cast<uint32>(settings.seed));
+  Sampler sampler = {build, {}};
+  begin_row_sample(&sampler.rows, static_cast<uint64>(settings.seed), build->sample_room, blocks);
   pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL,
-                               static_cast<int64>(Min(Size{blocks}, sampler.capacity)));
-  for (int64 done = 1; BlockSampler_HasMore(&chosen); done++) {
+                               static_cast<int64>(Min(Size{blocks}, build->sample_room)));
+  int64 done = 0;
+  for (BlockNumber block = 0; block < blocks; block++) {
+    if (!wants_page(&sampler.rows, block)) continue;
     CHECK_FOR_INTERRUPTS();
-    scan_blocks(build, BlockSampler_Next(&chosen), 1, sample_row, &sampler);
-    pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, done);
+    scan_blocks(build, block, 1, sample_row, &sampler);
+    pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, ++done);
   }
+  build->sampled = sampler.rows.count;
+  order_row_sample(&sampler.rows);
+  place_rows(build, sampler.rows.rows);
+  end_row_sample(&sampler.rows);
 }
 
 }  // namespace avq

@@ -93,11 +93,18 @@ void begin_relist(Relist* relist, IndexVacuumInfo* info, const IndexFile& file,
   relist->old_geometry = list_geometry(meta);
 }
 
+BlockNumber table_pages(Relation index) {
+  Relation table = table_open(table_of_index(RelationGetRelid(index)), NoLock);  // VACUUM's
+  const BlockNumber pages = RelationGetNumberOfBlocks(table);
+  table_close(table, NoLock);
+  return pages;
+}
+
 void make_model(Relist* relist, const TrainingPlan& plan, PhaseTimes* times, instr_time* clock,
                 float** floats) {
   const MetaPage& old = relist->old_meta;
   Size sampled;
-  float* sample = sample_copies(relist, plan.sample_rows, &sampled);
+  float* sample = sample_copies(relist, plan.sample_rows, table_pages(relist->index), &sampled);
   times->sampling = lap(clock);
 
   // Copies under l2 are differences from the mean of the build's sample: it stays.

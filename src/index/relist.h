@@ -103,8 +103,9 @@ void maintain_generations(IndexVacuumInfo* info);
 
 // --- relist_walk.cpp ----------------------------------------------------------------------------
 
-// A uniform sample of at most `wanted` rows of the old lists: their copies as floats.
-float* sample_copies(Relist* relist, Size wanted, Size* sampled);
+// The rows that a build would sample, at most `wanted`, by their copies as floats. pages: of the
+// table.
+float* sample_copies(Relist* relist, Size wanted, BlockNumber pages, Size* sampled);
 
 // Makes room for the passes; the model must be there.
 void begin_passes(Relist* relist, double rows);

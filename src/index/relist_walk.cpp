@@ -5,10 +5,7 @@
 #include "core/codec.h"
 #include "index/build.h"
 #include "index/relist.h"
-
-extern "C" {
-#include "common/pg_prng.h"
-}
+#include "index/row_sample.h"
 
 namespace avq {
 
@@ -198,43 +195,42 @@ void pass_list(Relist* relist, uint32 list, bool first_pass) {
 
 }  // namespace
 
-float* sample_copies(Relist* relist, Size wanted, Size* sampled) {
+float* sample_copies(Relist* relist, Size wanted, BlockNumber pages, Size* sampled) {
+  RowSample chosen;
+  begin_row_sample(&chosen, relist->old_meta.shape.seed, wanted, pages);
   uint32* copies =
       static_cast<uint32*>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint32) * wanted));
-  pg_prng_state random;
-  pg_prng_seed(&random, relist->old_meta.shape.seed);
-  // Algorithm R (Vitter 1985).
-  Size count = 0;
-  double met = 0;
   for (uint32 list = 0; list < relist->old_meta.shape.lists; list++) {
     ListEntry entry;
     read_entry(relist->old_file, relist->old_meta, list, &entry);
     walk_old_list(relist, list, entry.head, 0, [&](BlockNumber, uint32, const BlockView& block) {
       const BlockHeader* header = block.header();
       for (uint32 rows = header->used & ~header->spilled; rows != 0; rows &= rows - 1) {
-        met++;
-        Size place = count;
-        if (count == wanted) {
-          const double draw = pg_prng_double(&random) * met;
-          if (draw >= static_cast<double>(wanted)) continue;
-          place = static_cast<Size>(draw);
-        } else {
-          count++;
-        }
-        copies[place] = block.copy(__builtin_ctz(rows));
+        const int slot = __builtin_ctz(rows);
+        ItemPointerData pointer = block.tids()[slot];
+        const uint64 tid = static_cast<uint64>(tid_to_int64(&pointer));
+        if (wants_row(&chosen, tid)) copies[take_row(&chosen, tid)] = block.copy(slot);
       }
     });
   }
-  std::sort(copies, copies + count);
+  order_row_sample(&chosen);
+  // Copies are read as they lie.
+  uint64* order = static_cast<uint64*>(
+      MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint64) * Max(chosen.count, Size{1})));
+  for (Size i = 0; i < chosen.count; i++) order[i] = uint64{copies[chosen.rows[i].place]} << 32 | i;
+  std::sort(order, order + chosen.count);
   const Size dims = relist->old_meta.shape.dims;
-  float* sample = static_cast<float*>(
-      MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * dims * Max(count, Size{1})));
-  for (Size i = 0; i < count; i++) {
+  float* sample = static_cast<float*>(MemoryContextAllocHuge(
+      CurrentMemoryContext, sizeof(float) * dims * Max(chosen.count, Size{1})));
+  for (Size i = 0; i < chosen.count; i++) {
     pause(relist);
-    read_comparable(relist, copies[i], sample + i * dims);
+    read_comparable(relist, static_cast<uint32>(order[i] >> 32),
+                    sample + static_cast<uint32>(order[i]) * dims);
   }
+  *sampled = chosen.count;
+  pfree(order);
   pfree(copies);
-  *sampled = count;
+  end_row_sample(&chosen);
   return sample;
 }
 

@@ -18,6 +18,14 @@ Size needed_bytes(const IndexOptions& options, const Column& column, uint32 list
   return rows * column.dims * sizeof(float) + training_memory(training, rows);
 }
 
+// Five significant bits: a table whose rows are counted gets as many lists as when they are
+// estimated, but for the rare one near a step.
+uint32 rounded_down(uint32 lists) {
+  uint32 step = 1;
+  while (lists / step >= 32) step *= 2;
+  return lists / step * step;
+}
+
 // About 2 sqrt(n) lists, but not so many that they leave their pages half empty.
 uint32 auto_lists(const IndexOptions& options, const Column& column, double rows) {
   MetaPage shape = {};
@@ -29,7 +37,7 @@ uint32 auto_lists(const IndexOptions& options, const Column& column, double rows
   const double page_rows = double(kPayload) / coded_block_layout(shape).bytes * kBlockRows;
   const double most = rows / Max(page_rows * 0.75, 32.0);
   const double lists = Min(2 * std::sqrt(rows), most);
-  return static_cast<uint32>(Max(1.0, Min(lists, 65536.0)));
+  return rounded_down(static_cast<uint32>(Max(1.0, Min(lists, 65536.0))));
 }
 
 }  // namespace
