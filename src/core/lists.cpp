@@ -159,7 +159,7 @@ float spill_bound(const ListSet& lists, double share) {
 // that is the answers. Spilling the rest too only makes lists longer (docs/design.md, "SOAR").
 void choose_soar(ListSet& lists, const Sample& sample, const SampleQueries& queries) {
   constexpr float kLambda = 1;
-  constexpr double kShares[] = {0.3, 0.5};
+  constexpr double kShares[] = {0.3, 0.5, 1};
   constexpr double kWorthwhile = 0.95;  // of the codes scanned without
   if (lists.count < 2 || queries.top.depth == 0) return;
   std::vector<uint32_t> answers;
@@ -173,8 +173,8 @@ void choose_soar(ListSet& lists, const Sample& sample, const SampleQueries& quer
   double best = routing_loss(view, lists.route_sigma, queries, sample.stop) + std::log(kWorthwhile);
   std::vector<uint32_t> spilled;
   for (const double share : kShares) {
-    const float bound = spill_bound(lists, share);
-    if (!(bound > 0)) continue;
+    const float bound = share < 1 ? spill_bound(lists, share) : 0;
+    if (share < 1 && !(bound > 0)) continue;
     spilled = lists.list_of;
     for (const uint32_t row : answers) {
       if (lists.squares[row] >= bound) spilled[row] = second[row];
