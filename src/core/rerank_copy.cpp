@@ -146,7 +146,7 @@ void read_copy_floats(Rerank rerank, const void* record, uint32_t dims, float* o
 float copy_slack(Rerank rerank, float query_norm, const void* record, uint32_t dims,
                  bool certain) noexcept {
   const float certified = query_norm * header_of(record).error;
-  if (certain || rerank != Rerank::int8) return certified;
+  if (certain || rerank == Rerank::float4) return certified;
   constexpr float kDeviations = 2.5f;
   return std::min(certified, certified * kDeviations / std::sqrt(static_cast<float>(dims)));
 }

@@ -35,9 +35,10 @@ float copy_dot(Rerank rerank, const float* query, const void* record, uint32_t d
 // The copy as floats.
 void read_copy_floats(Rerank rerank, const void* record, uint32_t dims, float* out) noexcept;
 
-// How far <query, x> may be from copy_dot: |q| * error, which is certain; for int8, whose error has
-// no preferred direction, two and a half standard deviations of a random one unless `certain` is
-// asked for: where two such intervals part, the rows are in order but for two pairs in 10,000.
+// How far <query, x> may be from copy_dot: |q| * error, which is certain; for half and int8, whose
+// errors have no preferred direction, two and a half standard deviations of a random one unless
+// `certain` is asked for: where two such intervals part, the rows are in order but for two pairs in
+// 10,000.
 float copy_slack(Rerank rerank, float query_norm, const void* record, uint32_t dims,
                  bool certain = false) noexcept;
 
