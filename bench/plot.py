@@ -147,6 +147,7 @@ def main():
     with open(path, encoding="utf-8") as file:
       for result in json.load(file)["sets"]:
         groups.setdefault((result["set"], result["metric"]), []).append(result)
+  os.makedirs(arguments.to, exist_ok=True)
   for (name, metric), results in groups.items():
     limits = {point["limit"] for result in results for entry in result["methods"]
               for point in entry["points"]}
