@@ -13,7 +13,6 @@ namespace avq {
 
 uint32_t auto_dims_per_subspace(uint32_t dims) noexcept {
   if (dims <= 192) return 2;
-  if (dims <= 768) return 3;
   if (dims <= 1280) return 4;
   if (dims <= 2048) return 6;
   return 8;

@@ -215,7 +215,7 @@ TEST(Train, MemoryBoundCoversTheModelAndGrowsWithTheSample) {
 TEST(AutoWidth, RisesWithDimensions) {
   EXPECT_EQ(auto_dims_per_subspace(1), 2u);
   EXPECT_EQ(auto_dims_per_subspace(128), 2u);
-  EXPECT_EQ(auto_dims_per_subspace(384), 3u);
+  EXPECT_EQ(auto_dims_per_subspace(384), 4u);
   uint32_t last = 2;
   for (uint32_t dims = 1; dims <= kMaxDims; ++dims) {
     EXPECT_GE(auto_dims_per_subspace(dims), last);
