@@ -13,6 +13,7 @@ extern "C" {
 #include "access/xlog.h"
 #include "postmaster/autovacuum.h"
 #include "catalog/pg_class.h"
+#include "storage/buf_internals.h"
 #include "utils/acl.h"
 #if PG_VERSION_NUM >= 160000
 #include "storage/relfilelocator.h"
@@ -43,6 +44,11 @@ inline bool read_recent_buffer(Relation relation, BlockNumber block, Buffer buff
 #else
   return ReadRecentBuffer(relation->rd_node, MAIN_FORKNUM, block, buffer);
 #endif
+}
+
+// Hints that the (shared) buffer will be pinned and locked soon, which changes its descriptor.
+inline void prefetch_descriptor(Buffer buffer) {
+  __builtin_prefetch(GetBufferDescriptor(static_cast<uint32>(buffer - 1)), 1, 3);
 }
 
 // For code of others that runs with its owner's rights (17: as in REINDEX and the like).

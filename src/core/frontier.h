@@ -87,6 +87,10 @@ struct Pending {
     }
   }
   const CodedRow& best() const noexcept { return rows[front - 1]; }
+  // The row that leaves after `others` more, or null where that is not known yet.
+  const CodedRow* upcoming(uint32_t others) const noexcept {
+    return others < front ? &rows[front - 1 - others] : nullptr;
+  }
   CodedRow pop() noexcept {
     const CodedRow row = rows[--front];
     rows[front] = rows[--count];

@@ -460,6 +460,9 @@ bool next_row(Search* search, ItemPointer tid) {
       return true;
     }
     if (search->pending.count > 0 && nearest_pending <= search->floor_key) {
+      constexpr uint32 kCopiesAhead = 4;
+      const CodedRow* later = search->pending.upcoming(kCopiesAhead);
+      if (later != nullptr) expect(search, *later);
       rescore(search, pop_pending(search));
     } else if (search->floor_key < kInfinity) {
       refill(search);

@@ -88,8 +88,10 @@ void end_search(Search* search);
 // distance or a NULL vector are not the search's business.
 bool next_row(Search* search, ItemPointer tid);
 
-// search_rescore.cpp: makes a pending row ready (or drops it if it is dead or known already); makes
-// a ready row's distance exact, false if the row is not visible.
+// search_rescore.cpp: prefetches what rescoring a row will read; makes a pending row ready (or drops
+// it if it is dead or known already); makes a ready row's distance exact, false if the row is not
+// visible.
+void expect(Search* search, const CodedRow& row);
 void rescore(Search* search, const CodedRow& row);
 bool make_exact(Search* search, ReadyRow* row);
 

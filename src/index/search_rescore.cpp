@@ -137,6 +137,11 @@ bool make_exact(Search* search, ReadyRow* row) {
   return found;
 }
 
+void expect(Search* search, const CodedRow& row) {
+  if (row.copy == 0) return;
+  expect_copy(search->file, search->cached->geometry.copies, row.copy);
+}
+
 void rescore(Search* search, const CodedRow& coded) {
   search->converted++;
   if (search->cached->meta.shape.soar_lambda > 0 && !first_seen(search, coded.tid())) return;

@@ -42,6 +42,21 @@ void read_copy(IndexFile& file, const CopyLayout& layout, uint32 address, char* 
   }
 }
 
+// Prefetches the copy at `address` and what reading it takes.
+inline void expect_copy(const IndexFile& file, const CopyLayout& layout, uint32 address) {
+  const CopyPlace place = copy_place(layout, address);
+  const uint64 start = uint64{place.record} * layout.bytes;
+  BlockNumber block = place.run + static_cast<BlockNumber>(start / kPayload);
+  Size at = start % kPayload;
+  for (Size left = layout.bytes; left > 0; block++, at = 0) {
+    const char* page = expect_page(file, block);
+    if (page == nullptr) return;
+    const Size take = Min(left, kPayload - at);
+    prefetch_bytes(page + kPayloadStart + at, take);
+    left -= take;
+  }
+}
+
 // Takes the next record of the run whose first page, in an edit, is `page`. False if it is full.
 bool take_record(Page page, const CopyLayout& layout, BlockNumber run, uint32* address);
 

@@ -93,8 +93,7 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
       const BlockNumber following = i + 1 < pages                ? extent + i + 1
                                     : next != InvalidBlockNumber ? next
                                                                  : after;
-      const char* ahead = probable_page(file, following);
-      if (ahead != nullptr) prefetch_bytes(ahead, kPayloadStart + sizeof(BlockHeader));
+      const char* ahead = expect_page(file, following);
       const char* at = payload(BufferGetPage(buffer));
       uint32 left = kPayload;
       if (shown > 0) {
@@ -109,12 +108,8 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
         }
       }
       for (; left >= layout.bytes && blocks > 0; blocks--) {
-        // As much of the next page as of this one is used meanwhile: scales and codes, since TIDs
-        // and copy addresses are looked at for few rows.
-        if (ahead != nullptr) {
-          prefetch_bytes(ahead + (BLCKSZ - left), layout.tids);
-          prefetch_bytes(ahead + (BLCKSZ - left) + layout.codes, layout.bytes - layout.codes);
-        }
+        // As much of the next page as of this one is used meanwhile.
+        if (ahead != nullptr) prefetch_bytes(ahead + (BLCKSZ - left), layout.bytes);
         visitor.whole(BlockView{at, &layout});
         at += layout.bytes;
         left -= layout.bytes;

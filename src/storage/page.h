@@ -36,17 +36,23 @@ inline uint8 page_generation(PageKind kind, uint32 generation) {
   return has_one ? static_cast<uint8>(generation) : uint8{0};
 }
 
-// Where the block's page probably lies in memory, or null. Only for prefetching: it may hold
-// something else by now.
-inline const char* probable_page(const IndexFile& file, BlockNumber block) {
-  if (file.recent == nullptr || block >= file.recent->blocks) return nullptr;
-  const Buffer buffer = file.recent->buffers[block];
-  return buffer > 0 ? static_cast<const char*>(BufferGetBlock(buffer)) : nullptr;
-}
-
 inline void prefetch_bytes(const char* from, Size length) {
   constexpr Size kCacheLine = 64;
+  // GCC takes a function that only prefetches for one without effect and drops its calls.
+  asm volatile("");
   for (Size at = 0; at < length; at += kCacheLine) __builtin_prefetch(from + at, 0, 2);
+}
+
+// Prefetches what read_page will look at. Returns where the block's page probably lies in memory,
+// or null: only for prefetching, since it may hold something else by now.
+inline const char* expect_page(const IndexFile& file, BlockNumber block) {
+  if (file.recent == nullptr || block >= file.recent->blocks) return nullptr;
+  const Buffer buffer = file.recent->buffers[block];
+  if (buffer <= 0) return nullptr;
+  prefetch_descriptor(buffer);
+  const char* page = static_cast<const char*>(BufferGetBlock(buffer));
+  prefetch_bytes(page, kPayloadStart);
+  return page;
 }
 
 [[noreturn]] void report_damage(Relation index, BlockNumber block, const char* what);
