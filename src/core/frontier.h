@@ -122,7 +122,8 @@ struct ReadyRow {
   double key;
   double high;
   uint64_t tid;
-  bool exact;  // key is the operator's value
+  bool exact;    // key is the operator's value
+  int32_t hint;  // the caller's, 0 at first
 };
 
 // Heap order: the front is the row that may be nearest.

@@ -422,6 +422,8 @@ void end_search(Search* search) {
 }
 
 bool next_row(Search* search, ItemPointer tid) {
+  // Who asks twice will ask again.
+  if (search->emitted > 0) expect_leaving(search);
   for (;;) {
     CHECK_FOR_INTERRUPTS();
     const uint32 wanted = Min(probes_wanted(search), search->most_lists);

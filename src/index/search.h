@@ -25,6 +25,7 @@ struct HeapReader {
   AttrNumber attribute;   // of the indexed column; 0: an expression
   IndexInfo* info;        // for an expression
   EState* estate;
+  bool ahead;  // pages of rows that will leave are prefetched
 };
 void begin_heap_reader(HeapReader* reader, IndexScanDesc scan);
 void end_heap_reader(HeapReader* reader);
@@ -88,10 +89,12 @@ void end_search(Search* search);
 // distance or a NULL vector are not the search's business.
 bool next_row(Search* search, ItemPointer tid);
 
-// search_rescore.cpp: prefetches what rescoring a row will read; makes a pending row ready (or drops
+// search_rescore.cpp: prefetches what rescoring a row will read, and the table's pages of the ready
+// rows that will leave next; makes a pending row ready (or drops
 // it if it is dead or known already); makes a ready row's distance exact, false if the row is not
 // visible.
 void expect(Search* search, const CodedRow& row);
+void expect_leaving(Search* search);
 void rescore(Search* search, const CodedRow& row);
 bool make_exact(Search* search, ReadyRow* row);
 

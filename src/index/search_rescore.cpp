@@ -7,6 +7,9 @@ void begin_heap_reader(HeapReader* reader, IndexScanDesc scan) {
   memset(reader, 0, sizeof(*reader));
   reader->scan = scan;
   reader->context = CurrentMemoryContext;
+  Relation table = scan->heapRelation;
+  reader->ahead = table != nullptr && table->rd_tableam == GetHeapamTableAmRoutine() &&
+                  effective_io_concurrency > 0;
 }
 
 void end_heap_reader(HeapReader* reader) {
@@ -140,6 +143,36 @@ bool make_exact(Search* search, ReadyRow* row) {
 void expect(Search* search, const CodedRow& row) {
   if (row.copy == 0) return;
   expect_copy(search->file, search->cached->geometry.copies, row.copy);
+}
+
+void expect_leaving(Search* search) {
+  constexpr uint32 kRowsAhead = 3;  // the first of the heap and those that may follow it
+  constexpr int32 kDone = -1;
+  if (!search->reader->ahead) return;
+  for (uint32 i = 0; i < Min(kRowsAhead, search->ready_count); i++) {
+    ReadyRow* row = &search->ready[i];
+    ItemPointerData tid;
+    unpack_tid(row->tid, &tid);
+    const OffsetNumber offset = ItemPointerGetOffsetNumber(&tid);
+    if (row->hint == 0) {
+      row->hint = kDone;
+      const Buffer buffer =
+          PrefetchBuffer(search->scan->heapRelation, MAIN_FORKNUM, ItemPointerGetBlockNumber(&tid))
+              .recent_buffer;
+      // To be read, of a temporary table, or of a damaged index.
+      if (buffer <= 0 || offset > MaxHeapTuplesPerPage) continue;
+      row->hint = buffer;
+      prefetch_descriptor(buffer);
+      __builtin_prefetch(BufferGetPage(buffer));
+      __builtin_prefetch(PageGetItemId(BufferGetPage(buffer), offset));
+    } else if (i == 0 && row->hint > 0) {
+      // Neither pinned nor locked: whatever is read there is a place on the page.
+      Page page = BufferGetPage(row->hint);
+      const ItemId line = PageGetItemId(page, offset);
+      __builtin_prefetch(page + ItemIdGetOffset(line) % BLCKSZ);
+      row->hint = kDone;
+    }
+  }
 }
 
 void rescore(Search* search, const CodedRow& coded) {
