@@ -51,15 +51,42 @@ void prepare(const ModelShape& shape, const float* in, float* out) noexcept {
   if (shape.rotated != 0) rotate(shape.seed, out, shape.dims);
 }
 
+uint32_t list_by_square(const Model& model, uint32_t cell, float square) noexcept {
+  const uint32_t lists = model.shape.lists;
+  if (model.shape.cells == lists) return cell;
+  const float number = static_cast<float>(cell);
+  const float* first = std::lower_bound(model.list_cell, model.list_cell + lists, number);
+  uint32_t list = static_cast<uint32_t>(first - model.list_cell);
+  while (square < model.list_least[list] && list + 1 < lists &&
+         model.list_cell[list + 1] == number) {
+    ++list;
+  }
+  return list;
+}
+
+namespace {
+
+uint32_t list_in_cell(const Model& model, const float* prepared, uint32_t cell) noexcept {
+  if (model.shape.cells == model.shape.lists) return cell;
+  const size_t padded = model.shape.padded_dims();
+  return list_by_square(model, cell,
+                        l2_squared(prepared, model.centroids + cell * padded, padded));
+}
+
+}  // namespace
+
 void assign_lists(const Model& model, const float* prepared, size_t count,
                   uint32_t* lists) noexcept {
   constexpr size_t kBatch = 256;
   float scores[kBatch];
   const size_t padded = model.shape.padded_dims();
-  const Centres centres = {model.centroids, model.shape.lists, model.assign_bias, model.groups};
+  const Centres centres = {model.centroids, model.shape.cells, model.assign_bias, model.groups};
   for (size_t first = 0; first < count; first += kBatch) {
     const size_t rows = std::min(kBatch, count - first);
     centres.nearest(prepared + first * padded, rows, padded, lists + first, scores);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    lists[i] = list_in_cell(model, prepared + i * padded, lists[i]);
   }
 }
 
@@ -69,15 +96,15 @@ constexpr size_t kSpillBatch = RowsByGroup::kMostRows;
 constexpr size_t kSpillRows = 32, kSpillCentres = 256;  // of one product of matrices
 static_assert(kSpillScratchFloats == kSpillRows * kSpillCentres);
 
-// A row in search of its second list.
+// A row in search of its second cell.
 struct Spilling {
-  uint32_t list;  // its first one
+  uint32_t cell;  // its first one
   const float* own;
   double row_row, row_own, weight;  // |x|^2, <x, c>, lambda / |r|^2
   double best_loss;
 };
 
-// The rows of a batch that want a second list, and lists to choose from. The loss is at least
+// The rows of a batch that want a second cell, and cells to choose from. The loss is at least
 // |x - c'|^2, so the second product, <c, c'>, is taken for the few centres whose distance alone is
 // below the least loss so far.
 void spill_among(const Model& model, const float* rows, const uint32_t* numbers, size_t count,
@@ -93,7 +120,7 @@ void spill_among(const Model& model, const float* rows, const uint32_t* numbers,
       const double product = products[i * centres_count + c];
       const double square = cosine ? 1.0 : 2.0 * model.assign_bias[first + c];
       const double distance = row.row_row - 2 * product + square;
-      if (distance >= row.best_loss || first + c == row.list) continue;
+      if (distance >= row.best_loss || first + c == row.cell) continue;
       const double own = dot(row.own, model.centroids + (first + c) * padded, padded);
       const double along = row.row_row - row.row_own - (product - own);
       const double loss = distance + row.weight * along * along;
@@ -116,35 +143,39 @@ void spill_lists(const Model& model, const float* prepared, size_t count, const 
     const float* rows = prepared + begin * padded;
     size_t spilled = 0;
     for (size_t i = 0; i < part; ++i) {
-      const uint32_t list = lists[begin + i];
-      second[begin + i] = list;
+      const uint32_t cell = model.cell(lists[begin + i]);
+      second[begin + i] = cell;
       const float* row = rows + i * padded;
-      const float* own = model.centroids + list * padded;
+      const float* own = model.centroids + cell * padded;
       const double row_own = dot(row, own, padded);
       const double row_row = norm_squared(row, padded);
       const double residual = std::max(0.0, row_row - 2 * row_own + norm_squared(own, padded));
       if (!(residual >= model.shape.spill_square)) continue;
       // Without a residual there is no direction to be orthogonal to.
       const double weight = residual > 1e-7 * row_row ? model.shape.soar_lambda / residual : 0;
-      spilling[i] = {list, own, row_row, row_own, weight, INFINITY};
+      spilling[i] = {cell, own, row_row, row_own, weight, INFINITY};
       waiting[spilled++] = static_cast<uint32_t>(i);
     }
-    if (spilled == 0) continue;
-    const auto choose = [&](const uint32_t* numbers, size_t rows_count, size_t list, size_t end) {
-      for (; list < end; list += kSpillCentres) {
+    const auto choose = [&](const uint32_t* numbers, size_t rows_count, size_t cell, size_t end) {
+      for (; cell < end; cell += kSpillCentres) {
         for (size_t i = 0; i < rows_count; i += kSpillRows) {
-          spill_among(model, rows, numbers + i, std::min(kSpillRows, rows_count - i), list,
-                      std::min(kSpillCentres, end - list), spilling, second + begin, scratch);
+          spill_among(model, rows, numbers + i, std::min(kSpillRows, rows_count - i), cell,
+                      std::min(kSpillCentres, end - cell), spilling, second + begin, scratch);
         }
       }
     };
     if (model.groups.count == 0) {
-      choose(waiting, spilled, 0, model.shape.lists);
-      continue;
+      choose(waiting, spilled, 0, model.shape.cells);
+    } else if (spilled > 0) {
+      const RowsByGroup looking(rows, waiting, spilled, padded, model.groups);
+      for (uint32_t g = 0; g < model.groups.count; ++g) {
+        choose(looking.of(g), looking.count(g), model.groups.begin(g), model.groups.end(g));
+      }
     }
-    const RowsByGroup looking(rows, waiting, spilled, padded, model.groups);
-    for (uint32_t g = 0; g < model.groups.count; ++g) {
-      choose(looking.of(g), looking.count(g), model.groups.begin(g), model.groups.end(g));
+    for (size_t i = begin; i < begin + part; ++i) {
+      second[i] = second[i] == model.cell(lists[i])
+                      ? lists[i]
+                      : list_in_cell(model, prepared + i * padded, second[i]);
     }
   }
 }
@@ -163,13 +194,13 @@ EncodedRow encode(const Model& model, const float* prepared, uint32_t list, uint
   float* target = parallel + shape.subspaces * kCodewords;
   float* direction = target + padded;
   float* decoded = direction + padded;
-  const float* centroid = model.centroids + list * padded;
+  const float* centroid = model.centroid(list);
 
   for (size_t i = 0; i < padded; ++i) target[i] = prepared[i] - centroid[i];
   const double residual_norm = exact_norm(target, padded);
   const double row_norm = exact_norm(prepared, padded);
   const bool l2 = shape.metric == Metric::l2;
-  const double list_part = l2 ? model.assign_bias[list] : 0;
+  const double list_part = l2 ? model.assign_bias[model.cell(list)] : 0;
   if (!(residual_norm > 0)) {
     std::fill(codes, codes + shape.subspaces, uint8_t{0});
     return {0, static_cast<float>(list_part)};

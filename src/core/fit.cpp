@@ -12,6 +12,7 @@
 #include "core/recall_fit.h"
 #include "core/rotation.h"
 #include "core/routing.h"
+#include "core/split.h"
 #include "core/stopwatch.h"
 
 namespace avq {
@@ -167,7 +168,7 @@ ModelShape make_shape(const TrainingOptions& options) {
   }
   ModelShape shape = {};
   shape.dims = options.dims;
-  shape.lists = 1;
+  shape.lists = shape.cells = 1;
   shape.dims_per_subspace = options.dims_per_subspace != 0
                                 ? std::min(options.dims_per_subspace, options.dims)
                                 : std::min(auto_dims_per_subspace(options.dims), options.dims);
@@ -226,7 +227,7 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
   ModelShape& shape = model.shape;
   Stopwatch watch;
   shape.trained = 1;
-  shape.lists = static_cast<uint32_t>(lists.count);
+  shape.lists = shape.cells = static_cast<uint32_t>(lists.count);
   shape.groups = static_cast<uint32_t>(lists.groups.count);
   shape.route_sigma = lists.route_sigma;
   shape.soar_lambda = lists.soar_lambda;
@@ -260,6 +261,7 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
 
   const double strangeness = calibrate_error(options, sample, lists, queries.some(), model);
   if (!std::isfinite(shape.error_scale)) shape.error_scale = std::numeric_limits<float>::max();
+  split_cells(options, sample, lists, model);
   const Answers answers = {queries.vectors.data(),
                            queries.top.queries,
                            queries.top.depth,

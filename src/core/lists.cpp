@@ -263,7 +263,7 @@ void spill_rows(const Sample& sample, const ListSet& lists, float lambda, const 
   model.shape.dims = static_cast<uint32_t>(sample.dims);
   model.shape.subspaces = model.shape.dims;
   model.shape.dims_per_subspace = 1;
-  model.shape.lists = static_cast<uint32_t>(lists.count);
+  model.shape.lists = model.shape.cells = static_cast<uint32_t>(lists.count);
   model.shape.metric = sample.metric;
   model.shape.soar_lambda = lambda;
   model.centroids = lists.centres.data();

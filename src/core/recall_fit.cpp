@@ -107,7 +107,7 @@ class RowCoder {
   }
 
   void estimate(const float* query, double query_norm, float* estimate, float* width) const {
-    const float* centroid = model_.centroids + size_t{list_} * padded_;
+    const float* centroid = model_.centroid(list_);
     *estimate =
         dot(query, centroid, padded_) + encoded_.scale * dot(query, decoded_.data(), padded_);
     double span = query_norm;

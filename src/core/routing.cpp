@@ -40,49 +40,56 @@ bool holds_exactly(const float* centroid, float step, const int8_t* codes, size_
   return true;
 }
 
-// Puts the lists of the query's direction before all others, the best of them first.
+// Puts the cells (or groups) of the query's direction before all others, the best of them first.
 class Alike {
  public:
-  void offer(float cosine, uint32_t list) noexcept {
+  void offer(float cosine, uint32_t cell) noexcept {
     if (cosine <= best_[kCount - 1]) return;
     uint32_t at = kCount - 1;
     for (; at > 0 && cosine > best_[at - 1]; --at) {
       best_[at] = best_[at - 1];
-      lists_[at] = lists_[at - 1];
+      cells_[at] = cells_[at - 1];
     }
     best_[at] = cosine;
-    lists_[at] = list;
+    cells_[at] = cell;
   }
-  void raise(float largest, uint32_t lists, float* scores) const noexcept {
-    for (uint32_t i = std::min(kCount, lists); i > 0; --i) {
+  // Instead of the cells, lists of theirs.
+  template <class ListOf>
+  void choose(uint32_t cells, ListOf&& list_of) {
+    for (uint32_t i = 0; i < std::min(kCount, cells); ++i) cells_[i] = list_of(cells_[i]);
+  }
+  void raise(float largest, uint32_t cells, float* scores) const noexcept {
+    for (uint32_t i = std::min(kCount, cells); i > 0; --i) {
       largest = std::nextafter(largest, std::numeric_limits<float>::max());
-      scores[lists_[i - 1]] = largest;
+      scores[cells_[i - 1]] = largest;
     }
   }
 
  private:
   static constexpr uint32_t kCount = 3;
   static constexpr float kNone = -std::numeric_limits<float>::infinity();
-  uint32_t lists_[kCount] = {};
+  uint32_t cells_[kCount] = {};
   float best_[kCount] = {kNone, kNone, kNone};
 };
 
-// Lists, or groups, as routing sees them.
+// Cells, or groups, as routing sees them.
 struct Targets {
   const float* steps;
   const float* relatives;
   const int8_t* codes;
   const float* bias;
-  const float* sigma;
+  const float* sigma;  // null: not asked for
 };
 
-Targets lists_of(const Model& model, const RoutingTable& table) noexcept {
-  return {table.steps, table.relatives, table.codes, model.assign_bias, model.list_sigma};
+Targets cells_of(const Model& model, const RoutingTable& table) noexcept {
+  const bool whole = model.shape.cells == model.shape.lists;
+  return {table.steps, table.relatives, table.codes, model.assign_bias,
+          whole ? model.list_sigma : nullptr};
 }
 
 Targets groups_of(const Model& model, const RoutingTable& table) noexcept {
-  const uint32_t lists = model.shape.lists;
-  return {table.steps + lists, table.relatives + lists, table.codes + size_t{lists} * table.stride,
+  const uint32_t cells = model.shape.cells;
+  return {table.steps + cells, table.relatives + cells, table.codes + size_t{cells} * table.stride,
           model.groups.bias, model.group_sigma};
 }
 
@@ -97,11 +104,36 @@ float score_targets(const ModelShape& shape, const Targets& targets, uint32_t st
   float largest = -std::numeric_limits<float>::infinity();
   for (uint32_t i = begin; i < end; ++i) {
     const float product = routes.query_step * targets.steps[i] * scores[i];
-    scores[i] = product - bias * targets.bias[i] + routes.optimism * targets.sigma[i];
+    scores[i] = product - bias * targets.bias[i];
+    if (targets.sigma != nullptr) scores[i] += routes.optimism * targets.sigma[i];
     largest = std::max(largest, scores[i]);
     if (alike != nullptr) alike->offer(product * targets.relatives[i], i);
   }
   return largest;
+}
+
+// Scores of all lists from those of their cells, in place; returns the largest.
+float score_split_lists(const Model& model, const Routes& routes) noexcept {
+  float largest = -std::numeric_limits<float>::infinity();
+  // A cell's number is not above that of any of its lists: from the end on nothing is overwritten
+  // that is still wanted.
+  for (uint32_t l = model.shape.lists; l-- > 0;) {
+    const float score = routes.scores[static_cast<uint32_t>(model.list_cell[l])] +
+                        routes.optimism * model.list_sigma[l];
+    routes.scores[l] = score;
+    largest = std::max(largest, score);
+  }
+  return largest;
+}
+
+// Of a cell's lists the one of a row in the query's direction that is as long as the cell's rows
+// usually are.
+uint32_t list_alike(const Model& model, const RoutingTable& table, double query_norm,
+                    double product, uint32_t cell) noexcept {
+  const double length = table.relatives[cell] > 0 ? 1 / table.relatives[cell] : 0;
+  const double along = query_norm > 0 ? product / query_norm : 0;
+  const double square = 2.0 * model.assign_bias[cell] - 2 * length * along + length * length;
+  return list_by_square(model, cell, static_cast<float>(square));
 }
 
 // Whoever wants some lists chooses among so many times as many, and among this part of all at
@@ -131,7 +163,7 @@ void order_groups(const Model& model, const RoutingTable& table, Alike* alike,
 // Opens groups until so many lists are known; returns the largest score among the new ones.
 float open_groups(const Model& model, const RoutingTable& table, uint32_t wanted, Alike* alike,
                   Routes* routes) noexcept {
-  const Targets lists = lists_of(model, table);
+  const Targets lists = cells_of(model, table);
   const uint32_t* order = routes->order + model.shape.lists;
   float largest = -std::numeric_limits<float>::infinity();
   while (routes->known < wanted) {
@@ -152,7 +184,8 @@ uint32_t routing_stride(const ModelShape& shape) noexcept {
 }
 
 size_t routing_table_bytes(const ModelShape& shape) noexcept {
-  return routed_numbers(shape) * (2 * sizeof(float) + routing_stride(shape)) + shape.lists;
+  const size_t targets = size_t{shape.cells} + shape.groups;
+  return targets * (2 * sizeof(float) + routing_stride(shape)) + shape.cells;
 }
 
 RoutingTable make_routing_table(const Model& model, void* memory) noexcept {
@@ -160,26 +193,36 @@ RoutingTable make_routing_table(const Model& model, void* memory) noexcept {
   const size_t padded = shape.padded_dims();
   const uint32_t stride = routing_stride(shape);
   float* steps = static_cast<float*>(memory);
-  float* relatives = steps + routed_numbers(shape);
-  int8_t* codes = reinterpret_cast<int8_t*>(relatives + routed_numbers(shape));
+  const size_t targets = size_t{shape.cells} + shape.groups;
+  float* relatives = steps + targets;
+  int8_t* codes = reinterpret_cast<int8_t*>(relatives + targets);
   size_t at = 0;
-  const auto add = [&](const float* centroids, const float* sigmas, const float* bias,
-                       uint32_t count) {
+  // variance(i): of a coordinate of the rows' residuals.
+  const auto add = [&](const float* centroids, const float* bias, uint32_t count, auto&& variance) {
     for (uint32_t i = 0; i < count; ++i, ++at) {
       steps[at] =
           quantise(centroids + i * padded, padded, kLargestByte, stride, codes + at * stride);
-      const float sigma = sigmas[i];
-      const float square = 2 * bias[i] + static_cast<float>(shape.dims) * sigma * sigma;
+      const float square = 2 * bias[i] + static_cast<float>(shape.dims) * variance(i);
       relatives[at] = shape.metric != Metric::inner_product ? 1
                       : square > 0                          ? 1 / std::sqrt(square)
                                                             : 0;
     }
   };
-  add(model.centroids, model.list_sigma, model.assign_bias, shape.lists);
-  add(model.groups.centres, model.group_sigma, model.groups.bias, shape.groups);
+  uint32_t list = 0;
+  add(model.centroids, model.assign_bias, shape.cells, [&](uint32_t cell) {
+    // The lists of a cell have about as many rows each.
+    float sum = 0;
+    const uint32_t first = list;
+    for (; list < shape.lists && model.cell(list) == cell; ++list) {
+      sum += model.list_sigma[list] * model.list_sigma[list];
+    }
+    return list > first ? sum / static_cast<float>(list - first) : 0;
+  });
+  add(model.groups.centres, model.groups.bias, shape.groups,
+      [&](uint32_t group) { return model.group_sigma[group] * model.group_sigma[group]; });
   uint8_t* exact = reinterpret_cast<uint8_t*>(codes + at * stride);
-  for (size_t l = 0; l < shape.lists; ++l) {
-    exact[l] = holds_exactly(model.centroids + l * padded, steps[l], codes + l * stride, padded);
+  for (size_t c = 0; c < shape.cells; ++c) {
+    exact[c] = holds_exactly(model.centroids + c * padded, steps[c], codes + c * stride, padded);
   }
   return {steps, relatives, codes, stride, exact};
 }
@@ -193,21 +236,30 @@ void begin_routes(const Model& model, const RoutingTable& table, const float* pr
       std::min<size_t>(std::numeric_limits<int16_t>::max(),
                        std::numeric_limits<int32_t>::max() / (size_t{127} * table.stride)));
   routes->query_step = quantise(prepared, padded, most, table.stride, routes->query);
-  routes->optimism = static_cast<float>(shape.route_sigma * exact_norm(prepared, padded));
+  const double query_norm = exact_norm(prepared, padded);
+  routes->optimism = static_cast<float>(shape.route_sigma * query_norm);
   routes->known = routes->groups_open = 0;
   const bool directions = shape.metric == Metric::inner_product;
   Alike alike, alike_groups;
   float largest;
   if (shape.groups == 0) {
-    largest = score_targets(shape, lists_of(model, table), table.stride, *routes, 0, shape.lists,
+    largest = score_targets(shape, cells_of(model, table), table.stride, *routes, 0, shape.cells,
                             directions ? &alike : nullptr, routes->scores);
+    if (shape.cells != shape.lists) {
+      if (directions) {
+        alike.choose(shape.cells, [&](uint32_t cell) {
+          return list_alike(model, table, query_norm, routes->scores[cell], cell);
+        });
+      }
+      largest = score_split_lists(model, *routes);
+    }
     for (uint32_t l = 0; l < shape.lists; ++l) routes->order[l] = l;
     routes->known = shape.lists;
   } else {
     order_groups(model, table, directions ? &alike_groups : nullptr, routes);
     largest = open_groups(model, table, least_known(shape), directions ? &alike : nullptr, routes);
   }
-  if (directions) alike.raise(largest, routes->known, routes->scores);
+  if (directions) alike.raise(largest, std::min(routes->known, shape.cells), routes->scores);
 }
 
 bool widen_routes(const Model& model, const RoutingTable& table, uint32_t count,
@@ -224,14 +276,14 @@ uint32_t wanted_for(const ModelShape& shape, uint32_t known) noexcept {
 
 float list_score(const Model& model, const RoutingTable& table, const Routes& routes,
                  const float* prepared, uint32_t list) noexcept {
-  if (table.exact[list] != 0) {
+  const uint32_t cell = model.cell(list);
+  if (table.exact[cell] != 0) {
     float product;
-    dot_rows_int8(routes.query, table.codes + size_t{list} * table.stride, 1, table.stride,
+    dot_rows_int8(routes.query, table.codes + size_t{cell} * table.stride, 1, table.stride,
                   &product);
-    return routes.query_step * table.steps[list] * product;
+    return routes.query_step * table.steps[cell] * product;
   }
-  const size_t padded = model.shape.padded_dims();
-  return dot(prepared, model.centroids + list * padded, padded);
+  return dot(prepared, model.centroid(list), model.shape.padded_dims());
 }
 
 void round_centroid(float* centroid, size_t count, double most) {

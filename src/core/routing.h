@@ -11,13 +11,13 @@
 
 namespace avq {
 
-// Plain data over the caller's memory; made from the model, never stored. Of lists, then of groups.
+// Plain data over the caller's memory; made from the model, never stored. Of cells, then of groups.
 struct RoutingTable {
   const float* steps;      // c ~ steps * codes
   const float* relatives;  // 1 / rms norm of the rows (inner product; else 1)
-  const int8_t* codes;     // (lists + groups) x stride, zeros behind padded_dims
+  const int8_t* codes;     // (cells + groups) x stride, zeros behind padded_dims
   uint32_t stride;         // a multiple of kRoutingStride
-  const uint8_t* exact;    // lists: 1 if c = steps * codes
+  const uint8_t* exact;    // cells: 1 if c = steps * codes
 };
 
 uint32_t routing_stride(const ModelShape& shape) noexcept;
@@ -31,8 +31,8 @@ RoutingTable make_routing_table(const Model& model, void* memory) noexcept;
 struct Routes {
   int16_t* query;   // routing_stride numbers
   float* scores;    // lists + groups: <q, c> (- |c|^2/2 for l2) + route_sigma * sigma * |q| by the
-                    // table's products, of lists that are known; for inner product the three
-                    // nearest in direction among those known first have the best
+                    // table's products, of lists that are known; for inner product one each of the
+                    // three cells nearest in direction among those known first have the best
   uint32_t* order;  // lists + groups: the known lists, which the caller may put into another order
   uint32_t known;
   uint32_t groups_open;

@@ -40,7 +40,8 @@ size_t training_memory(const TrainingOptions& options, size_t sample_rows) noexc
                                  ? std::min(options.dims_per_subspace, made.dims)
                                  : auto_dims_per_subspace(made.dims);
     made.subspaces = (made.dims + made.dims_per_subspace - 1) / made.dims_per_subspace;
-    made.lists = static_cast<uint32_t>(std::min<size_t>(std::max(options.lists, 1u), sample_rows));
+    made.cells = static_cast<uint32_t>(std::min<size_t>(std::max(options.lists, 1u), sample_rows));
+    made.lists = options.most_lists(made.cells);
     made.groups = options.groups(sample_rows);
     return made;
   }();
@@ -52,7 +53,7 @@ size_t training_memory(const TrainingOptions& options, size_t sample_rows) noexc
   // groups, the centres in the order of these.
   const size_t copies = shape.groups == 0 ? 6 : 7;
   const size_t per_list =
-      (shape.lists + 3 * shape.groups) * (copies * sizeof(float) * padded + 128);
+      (shape.cells + 3 * shape.groups) * (copies * sizeof(float) * padded + 128);
   const bool joint = !options.row_scale;
   const size_t book_rows = codebook_rows(sample_rows, joint ? 2 * padded : padded);
   const size_t codebooks =

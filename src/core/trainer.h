@@ -13,10 +13,15 @@
 
 namespace avq {
 
+inline constexpr uint32_t kMostListsOfCell = 4;
+inline constexpr uint32_t kMostSplitLists = 65536;
+
 struct TrainingOptions {
   Metric metric = Metric::inner_product;
   uint32_t dims = 0;
-  uint32_t lists = 1;              // wanted; fewer are made when the sample has fewer distinct rows
+  uint32_t lists = 1;              // cells of k-means; fewer when the sample has fewer distinct rows
+  uint32_t list_rows = 0;          // of a list when made: cells of more are split; 0 = none is
+  double rows = 0;                 // of the table, which the sample stands for
   uint32_t dims_per_subspace = 0;  // 0 = auto_dims_per_subspace
   float eta = 0;                   // anisotropy; 0 = auto: with row_scale 1, 1.5 or 2, whichever
                                    // gives the sample's best rows the least error, else 4
@@ -33,6 +38,12 @@ struct TrainingOptions {
   uint32_t groups(size_t rows) const noexcept {
     const size_t most = std::min<size_t>(lists, rows);
     return most >= grouped_lists ? groups_for(most) : 0;
+  }
+
+  // Lists that so many cells may be split into.
+  uint32_t most_lists(uint32_t cells) const noexcept {
+    const bool splits = list_rows > 0 && metric != Metric::l2 && cells < grouped_lists;
+    return splits ? std::min(kMostSplitLists, cells * kMostListsOfCell) : cells;
   }
 };
 

@@ -35,8 +35,7 @@ void report_training(double share) noexcept {
 
 // Trains on the sample, or takes the data-independent model where there is too little to train on.
 void make_model(Build* build, Team* team) {
-  TrainingOptions training =
-      training_options(build->options, build->column.metric, build->column.dims, build->lists);
+  TrainingOptions training = planned_training(build->options, build->column, build->plan);
   float* mean = training.metric == Metric::l2 ? center_sample(build) : nullptr;
   MetaPage* meta = &build->meta;
   memset(meta, 0, sizeof(*meta));
@@ -160,7 +159,7 @@ IndexBuildResult* avq_build(Relation heap, Relation index, IndexInfo* info) {
   build.sample = team != nullptr
                      ? team->sample()
                      : static_cast<float*>(MemoryContextAllocHuge(
-                           context, build.sample_room * build.column.dims * sizeof(float)));
+                           context, build.plan.sample_rows * build.column.dims * sizeof(float)));
   draw_sample(&build);
   build.times.sampling = lap(&clock);
 
@@ -204,7 +203,7 @@ void avq_build_empty(Relation index) {
   MemoryContext caller = MemoryContextSwitchTo(context);
   Build build;
   start_build(&build, nullptr, index, nullptr);
-  build.lists = 1;
+  build.plan.lists = 1;
   make_model(&build, nullptr);
   write_index(&build, INIT_FORKNUM);
   MemoryContextSwitchTo(caller);

@@ -32,8 +32,7 @@ struct Build {
 
   // sample.cpp
   double estimated_rows;  // codable or not
-  uint32 lists;           // wanted
-  Size sample_room;       // rows
+  TrainingPlan plan;
   float* sample;          // sampled x dims
   Size sampled;
 

@@ -83,8 +83,7 @@ struct ParallelBuild {
 namespace {
 
 ModelShape room_for_model(const Build* build) {
-  return largest_model(
-      training_options(build->options, build->column.metric, build->column.dims, build->lists));
+  return largest_model(planned_training(build->options, build->column, build->plan));
 }
 
 Size model_bytes(const ModelShape& shape) { return stored_floats(shape) * sizeof(float); }
@@ -139,11 +138,11 @@ bool segment_fits(Size bytes) {
 }
 
 void make_team(Build* build, ParallelBuild* parallel) {
-  const Size bytes = Team::bytes(build->sample_room, build->column.dims, build->lists);
-  if (build->sample_room < kLeastTrainingRows || !segment_fits(bytes)) return;
+  const Size bytes = Team::bytes(build->plan.sample_rows, build->column.dims, build->plan.lists);
+  if (build->plan.sample_rows < kLeastTrainingRows || !segment_fits(bytes)) return;
   dsm_segment* segment = dsm_create(bytes, DSM_CREATE_NULL_IF_MAXSEGMENTS);
   if (segment == nullptr) return;
-  Team::create(dsm_segment_address(segment), build->sample_room, build->column.dims, build->lists);
+  Team::create(dsm_segment_address(segment), build->plan.sample_rows, build->column.dims, build->plan.lists);
   parallel->team_segment = segment;
   parallel->shared->team = dsm_segment_handle(segment);
 }

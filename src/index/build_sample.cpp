@@ -93,20 +93,18 @@ Size budget_bytes() { return static_cast<Size>(maintenance_work_mem) * 1024; }
 void plan_sample(Build* build) {
   const BlockNumber blocks = RelationGetNumberOfBlocks(build->heap);
   build->estimated_rows = estimate_rows(build, blocks);
-  TrainingPlan plan;
-  if (!plan_training(build->options, build->column, build->estimated_rows, budget_bytes(), &plan)) {
-    report_too_little_memory(build, plan.bytes);
+  TrainingPlan* plan = &build->plan;
+  if (!plan_training(build->options, build->column, build->estimated_rows, budget_bytes(), plan)) {
+    report_too_little_memory(build, plan->bytes);
   }
-  build->lists = plan.lists;
-  build->sample_room = plan.sample_rows;
 }
 
 void draw_sample(Build* build) {
   const BlockNumber blocks = RelationGetNumberOfBlocks(build->heap);
   Sampler sampler = {build, {}};
-  begin_row_sample(&sampler.rows, static_cast<uint64>(settings.seed), build->sample_room, blocks);
+  begin_row_sample(&sampler.rows, static_cast<uint64>(settings.seed), build->plan.sample_rows, blocks);
   pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL,
-                               static_cast<int64>(Min(Size{blocks}, build->sample_room)));
+                               static_cast<int64>(Min(Size{blocks}, build->plan.sample_rows)));
   int64 done = 0;
   for (BlockNumber block = 0; block < blocks; block++) {
     if (!wants_page(&sampler.rows, block)) continue;

@@ -78,7 +78,7 @@ bool outgrown(const Relist* relist, double rows, TrainingPlan* plan) {
                   errhint("Increase maintenance_work_mem or autovacuum_work_mem.")));
     return false;
   }
-  return !trained || plan->lists >= kFinerLists * meta.shape.lists;
+  return !trained || plan->lists >= kFinerLists * meta.shape.cells;
 }
 
 void begin_relist(Relist* relist, IndexVacuumInfo* info, const IndexFile& file,
@@ -115,8 +115,8 @@ void make_model(Relist* relist, const TrainingPlan& plan, PhaseTimes* times, ins
     read_chain(relist->old_file, old.model_start, PageKind::model, stored, bytes);
     mean = stored + Model::float_count(old.shape);
   }
-  TrainingOptions training =
-      training_options(relist->options, old.shape.metric, old.shape.dims, plan.lists);
+  const Column column = {old.shape.metric, old.shape.dims};
+  TrainingOptions training = planned_training(relist->options, column, plan);
   training.seed = old.shape.seed;
   relist->meta = old;
   relist->meta.generation++;

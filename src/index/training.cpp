@@ -10,6 +10,7 @@ namespace avq {
 namespace {
 
 constexpr Size kRowsPerList = 128;
+constexpr double kCellsPerRoot = 1.3;
 constexpr Size kLeastSample = 32768;  // what codebooks want
 
 Size needed_bytes(const IndexOptions& options, const Column& column, uint32 lists, Size rows) {
@@ -20,24 +21,28 @@ Size needed_bytes(const IndexOptions& options, const Column& column, uint32 list
 
 // Five significant bits: a table whose rows are counted gets as many lists as when they are
 // estimated, but for the rare one near a step.
-uint32 rounded_down(uint32 lists) {
-  uint32 step = 1;
-  while (lists / step >= 32) step *= 2;
-  return lists / step * step;
+uint64 rounded_down(uint64 number) {
+  uint64 step = 1;
+  while (number / step >= 32) step *= 2;
+  return number / step * step;
 }
 
-// About 2 sqrt(n) lists, but not so many that they leave their pages half empty.
-uint32 auto_lists(const IndexOptions& options, const Column& column, double rows) {
+// Rows with codes that a page holds.
+double page_rows(const IndexOptions& options, const Column& column) {
   MetaPage shape = {};
   shape.shape.metric = column.metric;
   const TrainingOptions training = training_options(options, column.metric, column.dims, 1);
   const uint32 width = training.dims_per_subspace != 0 ? training.dims_per_subspace
                                                        : auto_dims_per_subspace(column.dims);
   shape.shape.subspaces = (column.dims + width - 1) / width;
-  const double page_rows = double(kPayload) / coded_block_layout(shape).bytes * kBlockRows;
-  const double most = rows / Max(page_rows * 0.75, 32.0);
-  const double lists = Min(2 * std::sqrt(rows), most);
-  return rounded_down(static_cast<uint32>(Max(1.0, Min(lists, 65536.0))));
+  return double(kPayload) / coded_block_layout(shape).bytes * kBlockRows;
+}
+
+// About 1.3 sqrt(n) cells, but not so many that they leave their pages half empty.
+uint32 auto_lists(const IndexOptions& options, const Column& column, double rows) {
+  const double most = rows / Max(page_rows(options, column) * 0.75, 32.0);
+  const double lists = Min(kCellsPerRoot * std::sqrt(rows), most);
+  return static_cast<uint32>(rounded_down(static_cast<uint64>(Max(1.0, Min(lists, 65536.0)))));
 }
 
 }  // namespace
@@ -61,13 +66,26 @@ bool plan_training(const IndexOptions& options, const Column& column, double row
     wanted = Max(least, wanted - wanted / 16 - 1);
   }
   plan->lists = lists;
+  plan->rows = static_cast<double>(rounded_down(count));
+  // A page's worth, with some room for what samples differ by.
+  constexpr double kFilled = 0.85;
+  plan->list_rows = static_cast<uint32>(Max(page_rows(options, column) * kFilled, double(kBlockRows)));
   plan->sample_rows = wanted;
   return true;
 }
 
+TrainingOptions planned_training(const IndexOptions& options, const Column& column,
+                                 const TrainingPlan& plan) {
+  TrainingOptions training = training_options(options, column.metric, column.dims, plan.lists);
+  training.list_rows = plan.list_rows;
+  training.rows = plan.rows;
+  return training;
+}
+
 ModelShape largest_model(const TrainingOptions& training) {
   ModelShape room = {};
-  room.lists = training.lists;
+  room.cells = training.lists;
+  room.lists = training.most_lists(training.lists);
   room.groups = training.groups(training.lists);
   room.metric = training.metric;
   room.dims = training.dims;

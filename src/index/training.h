@@ -11,10 +11,16 @@ namespace avq {
 inline constexpr Size kLeastTrainingRows = 256;
 
 struct TrainingPlan {
-  uint32 lists;
+  uint32 lists;      // cells of k-means
+  uint32 list_rows;  // of each list into which they are split
+  double rows;
   Size sample_rows;  // wanted; all that fit into the memory
   Size bytes;        // that the least sample needs
 };
+
+// The options of training by a plan.
+TrainingOptions planned_training(const IndexOptions& options, const Column& column,
+                                 const TrainingPlan& plan);
 
 // Lists and sample for a table of about `rows` rows within `budget` bytes. False if the least
 // sample worth having does not fit.

@@ -30,7 +30,7 @@
 namespace avq {
 
 inline constexpr uint32 kMagic = 0x31515641;  // "AVQ1"
-inline constexpr uint16 kFormatVersion = 1;
+inline constexpr uint16 kFormatVersion = 2;
 inline constexpr uint16 kPageId = 0xFF9A;
 inline constexpr BlockNumber kMetaBlock = 0;
 
