@@ -69,8 +69,7 @@ namespace {
 uint32_t list_in_cell(const Model& model, const float* prepared, uint32_t cell) noexcept {
   if (model.shape.cells == model.shape.lists) return cell;
   const size_t padded = model.shape.padded_dims();
-  return list_by_square(model, cell,
-                        l2_squared(prepared, model.centroids + cell * padded, padded));
+  return list_by_square(model, cell, l2_squared(prepared, model.centroids + cell * padded, padded));
 }
 
 }  // namespace

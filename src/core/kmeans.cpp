@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <span>
 #include <unordered_set>
 
 #include "core/assignment.h"
@@ -17,8 +18,16 @@ namespace avq {
 namespace {
 
 // Share of the sample that each iteration looks at: where centres still move far, few rows tell
-// the direction. The sum is what training costs.
+// the direction. The sum is what training costs. By inner product a few long rows weigh most, and
+// their cells need every one of them.
 constexpr float kShares[] = {0.1f, 0.1f, 0.15f, 0.2f, 0.25f, 0.3f, 0.4f, 0.5f, 0.7f, 0.7f};
+constexpr float kWeightedShares[] = {0.3f, 0.3f, 0.5f, 0.7f, 0.7f, 0.7f, 0.7f, 0.7f};
+
+std::span<const float> shares_for(Metric metric) noexcept {
+  if (metric == Metric::inner_product) return kWeightedShares;
+  return kShares;
+}
+
 constexpr int kCodewordIterations = 8;
 constexpr size_t kLeastRowsPerList = 16;  // below that no iteration goes unless the sample does
 
@@ -202,13 +211,14 @@ std::vector<float> train_centres(const Sample& sample, uint32_t lists, uint64_t 
     lloyd.iterate(sample.rows);
     return lloyd.take();
   }
-  for (const float share : kShares) lloyd.iterate(rows_of_share(share, sample.rows, count));
+  for (const float share : shares_for(sample.metric))
+    lloyd.iterate(rows_of_share(share, sample.rows, count));
   return lloyd.take();
 }
 
-double centres_work(size_t rows, size_t dims, size_t lists, size_t groups) noexcept {
+double centres_work(Metric metric, size_t rows, size_t dims, size_t lists, size_t groups) noexcept {
   size_t seen = 0;
-  for (const float share : kShares) seen += rows_of_share(share, rows, lists);
+  for (const float share : shares_for(metric)) seen += rows_of_share(share, rows, lists);
   return static_cast<double>(seen) * static_cast<double>(dims * centres_met(lists, groups));
 }
 

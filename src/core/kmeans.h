@@ -21,7 +21,7 @@ std::vector<float> train_centres(const Sample& sample, uint32_t lists, uint64_t 
 
 // Multiplications that train_centres and train_codewords cost, of assignments to lists or of their
 // like.
-double centres_work(size_t rows, size_t dims, size_t lists, size_t groups) noexcept;
+double centres_work(Metric metric, size_t rows, size_t dims, size_t lists, size_t groups) noexcept;
 double codewords_work(size_t count, size_t width) noexcept;
 
 // 16 codewords of points (count x width) into codewords (width x 16, codeword fastest).

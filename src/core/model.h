@@ -38,7 +38,7 @@ struct ModelShape {
   uint32_t groups;     // of cells (groups.h), which are lists then; 0 = routing and assignment look
                        // at all cells
   uint32_t unused;
-  uint64_t seed;       // of the rotation and of all training
+  uint64_t seed;  // of the rotation and of all training
 
   uint32_t padded_dims() const noexcept { return subspaces * dims_per_subspace; }
 };

@@ -36,8 +36,8 @@ std::vector<Residual> residuals_of(const Sample& sample, const ListSet& cells) {
       if (second[row] == cells.list_of[row]) continue;
       for (size_t i = 0; i < sample.dims; ++i) unit[i] = sample.at(row)[i] * sample.weight(row);
       const float* centre = &cells.centres[second[row] * sample.dims];
-      residuals.push_back({second[row], l2_squared(unit.data(), centre, sample.dims),
-                           static_cast<float>(step)});
+      residuals.push_back(
+          {second[row], l2_squared(unit.data(), centre, sample.dims), static_cast<float>(step)});
     }
   }
   std::sort(residuals.begin(), residuals.end(), [](const Residual& a, const Residual& b) {
@@ -84,8 +84,7 @@ void split_cells(const TrainingOptions& options, const Sample& sample, const Lis
   if (most == shape.cells || shape.groups > 0 || sample.rows == 0) return;
   constexpr size_t kLeastResiduals = 8;  // of the sample, to know a list by
   const std::vector<Residual> residuals = residuals_of(sample, cells);
-  const double rows_per_weight =
-      std::max(1.0, options.rows / static_cast<double>(sample.rows));
+  const double rows_per_weight = std::max(1.0, options.rows / static_cast<double>(sample.rows));
   std::vector<SplitList> lists;
   for (size_t first = 0, end; first < residuals.size(); first = end) {
     if (lists.size() % 64 == 0) check_stop(sample.stop);

@@ -27,7 +27,7 @@ static double training_work(const TrainingOptions& options, size_t rows) {
       static_cast<double>(rows) * static_cast<double>(centres_met(lists, groups) * options.dims);
   // Settling them; and, for inner product, the other centroids too.
   const double passes = options.metric == Metric::inner_product ? 2.25 : 1;
-  return centres_work(rows, options.dims, lists, groups) + passes * pass +
+  return centres_work(options.metric, rows, options.dims, lists, groups) + passes * pass +
          shape.subspaces *
              codewords_work(codebook_rows(rows, shape.padded_dims()), shape.dims_per_subspace);
 }

@@ -13,18 +13,18 @@
 
 namespace avq {
 
-inline constexpr uint32_t kMostListsOfCell = 4;
+inline constexpr uint32_t kMostListsOfCell = 16;
 inline constexpr uint32_t kMostSplitLists = 65536;
 
 struct TrainingOptions {
   Metric metric = Metric::inner_product;
   uint32_t dims = 0;
-  uint32_t lists = 1;              // cells of k-means; fewer when the sample has fewer distinct rows
-  uint32_t list_rows = 0;          // of a list when made: cells of more are split; 0 = none is
-  double rows = 0;                 // of the table, which the sample stands for
-  uint32_t dims_per_subspace = 0;  // 0 = auto_dims_per_subspace
-  float eta = 0;                   // anisotropy; 0 = auto: with row_scale 1, 1.5 or 2, whichever
-                                   // gives the sample's best rows the least error, else 4
+  uint32_t lists = 1;      // cells of k-means; fewer when the sample has fewer distinct rows
+  uint32_t list_rows = 0;  // of a list when made: cells of more are split; 0 = none is
+  double rows = 0;         // of the table, which the sample stands for
+  uint32_t dims_per_subspace = 0;   // 0 = auto_dims_per_subspace
+  float eta = 0;                    // anisotropy; 0 = auto: with row_scale 1, 1.5 or 2, whichever
+                                    // gives the sample's best rows the least error, else 4
   float anisotropic_threshold = 0;  // T relative to unit norm; 0 = unset; overrides eta
   bool row_scale = true;
   int rotate = -1;         // 0 off, 1 on, -1 auto (when dimensions are unequal in variance)
@@ -42,7 +42,7 @@ struct TrainingOptions {
 
   // Lists that so many cells may be split into.
   uint32_t most_lists(uint32_t cells) const noexcept {
-    const bool splits = list_rows > 0 && metric != Metric::l2 && cells < grouped_lists;
+    const bool splits = list_rows > 0 && metric == Metric::inner_product && cells < grouped_lists;
     return splits ? std::min(kMostSplitLists, cells * kMostListsOfCell) : cells;
   }
 };

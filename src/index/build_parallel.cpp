@@ -142,7 +142,8 @@ void make_team(Build* build, ParallelBuild* parallel) {
   if (build->plan.sample_rows < kLeastTrainingRows || !segment_fits(bytes)) return;
   dsm_segment* segment = dsm_create(bytes, DSM_CREATE_NULL_IF_MAXSEGMENTS);
   if (segment == nullptr) return;
-  Team::create(dsm_segment_address(segment), build->plan.sample_rows, build->column.dims, build->plan.lists);
+  Team::create(dsm_segment_address(segment), build->plan.sample_rows, build->column.dims,
+               build->plan.lists);
   parallel->team_segment = segment;
   parallel->shared->team = dsm_segment_handle(segment);
 }

@@ -102,7 +102,8 @@ void plan_sample(Build* build) {
 void draw_sample(Build* build) {
   const BlockNumber blocks = RelationGetNumberOfBlocks(build->heap);
   Sampler sampler = {build, {}};
-  begin_row_sample(&sampler.rows, static_cast<uint64>(settings.seed), build->plan.sample_rows, blocks);
+  begin_row_sample(&sampler.rows, static_cast<uint64>(settings.seed), build->plan.sample_rows,
+                   blocks);
   pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL,
                                static_cast<int64>(Min(Size{blocks}, build->plan.sample_rows)));
   int64 done = 0;

@@ -58,8 +58,8 @@ float list_base(const Search* search, uint32 list) {
   const QueryTables& tables = search->tables;
   if (search->metric != Metric::l2) return tables.base;
   const Model& model = search->cached->model;
-  const float distance = std::sqrt(
-      l2_squared(search->prepared, model.centroid(list), model.shape.padded_dims()));
+  const float distance =
+      std::sqrt(l2_squared(search->prepared, model.centroid(list), model.shape.padded_dims()));
   const double width =
       search->bound_width * model.shape.error_scale / std::sqrt(double(model.shape.dims));
   return static_cast<float>(tables.base + width * (double(distance) - search->query_norm));

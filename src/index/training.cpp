@@ -9,8 +9,17 @@ namespace avq {
 
 namespace {
 
-constexpr Size kRowsPerList = 128;
-constexpr double kCellsPerRoot = 1.3;
+// Cells for the root of the rows, and rows of the sample for each. By inner product cells are split
+// into lists, and long rows, of which there are few, decide.
+struct CellPlan {
+  double per_root;
+  Size sample_rows;
+};
+
+CellPlan cell_plan(Metric metric) {
+  return metric == Metric::inner_product ? CellPlan{1.3, 256} : CellPlan{2, 128};
+}
+
 constexpr Size kLeastSample = 32768;  // what codebooks want
 
 Size needed_bytes(const IndexOptions& options, const Column& column, uint32 lists, Size rows) {
@@ -38,10 +47,10 @@ double page_rows(const IndexOptions& options, const Column& column) {
   return double(kPayload) / coded_block_layout(shape).bytes * kBlockRows;
 }
 
-// About 1.3 sqrt(n) cells, but not so many that they leave their pages half empty.
+// Not so many that they leave their pages half empty.
 uint32 auto_lists(const IndexOptions& options, const Column& column, double rows) {
   const double most = rows / Max(page_rows(options, column) * 0.75, 32.0);
-  const double lists = Min(kCellsPerRoot * std::sqrt(rows), most);
+  const double lists = Min(cell_plan(column.metric).per_root * std::sqrt(rows), most);
   return static_cast<uint32>(rounded_down(static_cast<uint64>(Max(1.0, Min(lists, 65536.0)))));
 }
 
@@ -55,7 +64,8 @@ bool plan_training(const IndexOptions& options, const Column& column, double row
   // As many rows as wanted, or as memory allows; never fewer than make a model worth having.
   Size wanted, least;
   for (;;) {
-    wanted = Min(count + count / 8 + 100, Max(kRowsPerList * lists, kLeastSample));
+    wanted = Min(count + count / 8 + 100,
+                 Max(cell_plan(column.metric).sample_rows * lists, kLeastSample));
     least = Min(count, Max(Size{256}, Size{4} * lists));
     plan->bytes = needed_bytes(options, column, lists, least);
     if (plan->bytes <= budget) break;
@@ -68,8 +78,9 @@ bool plan_training(const IndexOptions& options, const Column& column, double row
   plan->lists = lists;
   plan->rows = static_cast<double>(rounded_down(count));
   // A page's worth, with some room for what samples differ by.
-  constexpr double kFilled = 0.85;
-  plan->list_rows = static_cast<uint32>(Max(page_rows(options, column) * kFilled, double(kBlockRows)));
+  constexpr double kFilled = 0.9;
+  plan->list_rows =
+      static_cast<uint32>(Max(page_rows(options, column) * kFilled, double(kBlockRows)));
   plan->sample_rows = wanted;
   return true;
 }
