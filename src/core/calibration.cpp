@@ -90,7 +90,7 @@ std::vector<RoutingCost> routing_cost(const RoutingLists& lists, float route_sig
   depth = std::min(depth, top.depth);
   std::vector<RoutingCost> costs(targets.size());
   if (lists.count <= 1 || depth == 0) return costs;
-  std::vector<float> routes(lists.count);
+  std::vector<float> routes(lists.count), products(lists.cells);
   std::vector<uint32_t> order(lists.count), rank(lists.count);
   std::vector<size_t> found(lists.count);    // best rows by the rank of their list
   std::vector<double> scanned(lists.count);  // codes up to a rank, summed over queries
@@ -100,10 +100,11 @@ std::vector<RoutingCost> routing_cost(const RoutingLists& lists, float route_sig
     check_stop(stop);
     const float* query = queries + q * lists.dims;
     const auto optimism = static_cast<float>(route_sigma * exact_norm(query, lists.dims));
-    dot_rows(query, lists.centres, lists.count, lists.dims, routes.data());
+    dot_rows(query, lists.centres, lists.cells, lists.dims, products.data());
     for (size_t l = 0; l < lists.count; ++l) {
-      routes[l] += optimism * lists.sigma[l];
-      if (lists.metric == Metric::l2) routes[l] -= lists.bias[l];
+      const size_t cell = lists.cell_of != nullptr ? lists.cell_of[l] : l;
+      routes[l] = products[cell] + optimism * lists.sigma[l];
+      if (lists.metric == Metric::l2) routes[l] -= lists.bias[cell];
     }
     std::iota(order.begin(), order.end(), 0u);
     std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {

@@ -27,12 +27,14 @@ ExactTop exact_top(const Sample& sample, size_t pool, const float* queries, size
 
 // Lists as routing sees them, in the raw (unrotated) space.
 struct RoutingLists {
-  const float* centres;  // count x dims
+  const float* centres;  // cells x dims
+  size_t cells;
+  const uint32_t* cell_of;  // count: cells of the lists, or null: every cell is a list
   size_t count;
   size_t dims;
   Metric metric;
   const float* sigma;        // count
-  const float* bias;         // count: |c|^2 / 2, used for l2
+  const float* bias;         // cells: |c|^2 / 2, used for l2
   const uint32_t* list_of;   // by row number
   const uint32_t* spill_of;  // by row number, or null
   const uint32_t* sizes;     // rows of each list, spilled ones included

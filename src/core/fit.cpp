@@ -261,7 +261,7 @@ TrainedModel fit_model(const TrainingOptions& options, const Sample& sample, con
 
   const double strangeness = calibrate_error(options, sample, lists, queries.some(), model);
   if (!std::isfinite(shape.error_scale)) shape.error_scale = std::numeric_limits<float>::max();
-  split_cells(options, sample, lists, model);
+  split_cells(options, sample, lists, queries.some(), model);
   const Answers answers = {queries.vectors.data(),
                            queries.top.queries,
                            queries.top.depth,

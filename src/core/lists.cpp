@@ -117,18 +117,6 @@ ListSet settle_panel(const Sample& sample, std::vector<float> centres, uint32_t 
 constexpr size_t kDepth = 10;         // the answers that routing is judged by
 constexpr size_t kSomeQueries = 200;  // and the queries
 
-// What probing costs at the recalls people ask for, on a scale where halving the codes scanned at
-// either counts the same.
-double routing_loss(const RoutingLists& lists, float route_sigma, const SampleQueries& queries,
-                    StopFlag stop) {
-  double loss = 0;
-  for (const RoutingCost& cost : routing_cost(lists, route_sigma, queries.vectors.data(),
-                                              queries.top, kDepth, {0.95, 0.99}, stop)) {
-    loss += std::log(cost.rows) / 2;
-  }
-  return loss;
-}
-
 // The usual optimism, unless another is clearly better: rows are not queries, and what they
 // prefer by a little says nothing. Returns the loss.
 double choose_route_sigma(ListSet& lists, const Sample& sample, const SampleQueries& queries) {
@@ -162,11 +150,7 @@ void choose_soar(ListSet& lists, const Sample& sample, const SampleQueries& quer
   constexpr double kShares[] = {0.3, 0.5, 1};
   constexpr double kWorthwhile = 0.95;  // of the codes scanned without
   if (lists.count < 2 || queries.top.depth == 0) return;
-  std::vector<uint32_t> answers;
-  for (size_t q = 0; q < queries.top.queries; ++q) {
-    const auto first = queries.top.rows.begin() + static_cast<long>(q * queries.top.depth);
-    answers.insert(answers.end(), first, first + std::min(kDepth, queries.top.depth));
-  }
+  const std::vector<uint32_t> answers = first_answers(queries);
   std::vector<uint32_t> second = lists.list_of;
   spill_rows(sample, lists, kLambda, answers.data(), answers.size(), second);
   RoutingLists view = lists.view(sample);
@@ -190,6 +174,25 @@ void choose_soar(ListSet& lists, const Sample& sample, const SampleQueries& quer
 }
 
 }  // namespace
+
+double routing_loss(const RoutingLists& lists, float route_sigma, const SampleQueries& queries,
+                    StopFlag stop) {
+  double loss = 0;
+  for (const RoutingCost& cost : routing_cost(lists, route_sigma, queries.vectors.data(),
+                                              queries.top, kDepth, {0.95, 0.99}, stop)) {
+    loss += std::log(cost.rows) / 2;
+  }
+  return loss;
+}
+
+std::vector<uint32_t> first_answers(const SampleQueries& queries) {
+  std::vector<uint32_t> answers;
+  for (size_t q = 0; q < queries.top.queries; ++q) {
+    const auto first = queries.top.rows.begin() + static_cast<long>(q * queries.top.depth);
+    answers.insert(answers.end(), first, first + std::min(kDepth, queries.top.depth));
+  }
+  return answers;
+}
 
 ListSet settle_lists(const Sample& sample, std::vector<float> centres, uint32_t groups,
                      uint64_t seed) {

@@ -36,8 +36,8 @@ struct ListSet {
     return {centres.data(), count, bias.data(), groups.view()};
   }
   RoutingLists view(const Sample& sample) const noexcept {
-    return {centres.data(), count,          sample.dims, sample.metric, sigma.data(),
-            bias.data(),    list_of.data(), nullptr,     sizes.data()};
+    return {centres.data(), count,       nullptr,        count,   sample.dims, sample.metric,
+            sigma.data(),   bias.data(), list_of.data(), nullptr, sizes.data()};
   }
 };
 
@@ -61,6 +61,14 @@ struct SampleQueries {
   SampleQueries some() const;
 };
 SampleQueries sample_queries(const Sample& sample);
+
+// What probing costs at the recalls people ask for, on a scale where halving the codes scanned at
+// either counts the same.
+double routing_loss(const RoutingLists& lists, float route_sigma, const SampleQueries& queries,
+                    StopFlag stop);
+
+// The numbers of the rows that these queries' first answers are.
+std::vector<uint32_t> first_answers(const SampleQueries& queries);
 
 // The SOAR second lists of the given rows (null: all), by row number; others keep what `second`
 // had.

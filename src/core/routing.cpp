@@ -53,15 +53,16 @@ class Alike {
     best_[at] = cosine;
     cells_[at] = cell;
   }
-  // Instead of the cells, lists of theirs.
-  template <class ListOf>
-  void choose(uint32_t cells, ListOf&& list_of) {
-    for (uint32_t i = 0; i < std::min(kCount, cells); ++i) cells_[i] = list_of(cells_[i]);
-  }
-  void raise(float largest, uint32_t cells, float* scores) const noexcept {
+  // Raises the scores of the best among so many cells, or of lists in their stead, above `largest`:
+  // lists_of(cell, offered) is the first and the number of them.
+  template <class ListsOf>
+  void raise(float largest, uint32_t cells, float* scores, ListsOf&& lists_of) const noexcept {
     for (uint32_t i = std::min(kCount, cells); i > 0; --i) {
-      largest = std::nextafter(largest, std::numeric_limits<float>::max());
-      scores[cells_[i - 1]] = largest;
+      const auto [first, count] = lists_of(cells_[i - 1], best_[i - 1]);
+      for (uint32_t l = first + count; l-- > first;) {
+        largest = std::nextafter(largest, std::numeric_limits<float>::max());
+        scores[l] = largest;
+      }
     }
   }
 
@@ -126,14 +127,22 @@ float score_split_lists(const Model& model, const Routes& routes) noexcept {
   return largest;
 }
 
+struct ListRange {
+  uint32_t first, count;
+};
+
+ListRange whole(uint32_t cell, float) noexcept { return {cell, 1}; }
+
 // Of a cell's lists the one of a row in the query's direction that is as long as the cell's rows
-// usually are.
-uint32_t list_alike(const Model& model, const RoutingTable& table, double query_norm,
-                    double product, uint32_t cell) noexcept {
+// usually are, and the next longer one. cosine: of the query and the cell, times |q|.
+ListRange lists_alike(const Model& model, const RoutingTable& table, double query_norm,
+                      uint32_t cell, float cosine) noexcept {
   const double length = table.relatives[cell] > 0 ? 1 / table.relatives[cell] : 0;
-  const double along = query_norm > 0 ? product / query_norm : 0;
-  const double square = 2.0 * model.assign_bias[cell] - 2 * length * along + length * length;
-  return list_by_square(model, cell, static_cast<float>(square));
+  const double turned = query_norm > 0 ? 1 - 2 * cosine / query_norm : 1;
+  const double square = 2.0 * model.assign_bias[cell] + length * length * turned;
+  const uint32_t list = list_by_square(model, cell, static_cast<float>(square));
+  const bool longer = list > 0 && model.cell(list - 1) == cell;
+  return longer ? ListRange{list - 1, 2} : ListRange{list, 1};
 }
 
 // Whoever wants some lists chooses among so many times as many, and among this part of all at
@@ -152,7 +161,7 @@ void order_groups(const Model& model, const RoutingTable& table, Alike* alike,
   float* scores = routes->scores + lists;
   const float largest = score_targets(model.shape, groups_of(model, table), table.stride, *routes,
                                       0, groups, alike, scores);
-  if (alike != nullptr) alike->raise(largest, groups, scores);
+  if (alike != nullptr) alike->raise(largest, groups, scores, whole);
   uint32_t* order = routes->order + lists;
   for (uint32_t g = 0; g < groups; ++g) order[g] = g;
   std::sort(order, order + groups, [scores](uint32_t a, uint32_t b) {
@@ -245,21 +254,22 @@ void begin_routes(const Model& model, const RoutingTable& table, const float* pr
   if (shape.groups == 0) {
     largest = score_targets(shape, cells_of(model, table), table.stride, *routes, 0, shape.cells,
                             directions ? &alike : nullptr, routes->scores);
-    if (shape.cells != shape.lists) {
-      if (directions) {
-        alike.choose(shape.cells, [&](uint32_t cell) {
-          return list_alike(model, table, query_norm, routes->scores[cell], cell);
-        });
-      }
-      largest = score_split_lists(model, *routes);
-    }
+    if (shape.cells != shape.lists) largest = score_split_lists(model, *routes);
     for (uint32_t l = 0; l < shape.lists; ++l) routes->order[l] = l;
     routes->known = shape.lists;
   } else {
     order_groups(model, table, directions ? &alike_groups : nullptr, routes);
     largest = open_groups(model, table, least_known(shape), directions ? &alike : nullptr, routes);
   }
-  if (directions) alike.raise(largest, std::min(routes->known, shape.cells), routes->scores);
+  if (!directions) return;
+  const uint32_t cells = std::min(routes->known, shape.cells);
+  if (shape.cells == shape.lists) {
+    alike.raise(largest, cells, routes->scores, whole);
+  } else {
+    alike.raise(largest, cells, routes->scores, [&](uint32_t cell, float cosine) {
+      return lists_alike(model, table, query_norm, cell, cosine);
+    });
+  }
 }
 
 bool widen_routes(const Model& model, const RoutingTable& table, uint32_t count,

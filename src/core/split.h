@@ -14,6 +14,6 @@ namespace avq {
 // Splits the cells of a model in which every cell is one list, as options.list_rows and
 // options.rows say; nothing happens where they are not given. Errors: as train().
 void split_cells(const TrainingOptions& options, const Sample& sample, const ListSet& cells,
-                 TrainedModel& model);
+                 const SampleQueries& queries, TrainedModel& model);
 
 }  // namespace avq

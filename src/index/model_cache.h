@@ -28,6 +28,7 @@ struct CachedIndex {
   double coded_rows;          // in the model's lists, as of the last look at the directory
   RecentBuffers* recent;      // for reads by scans
   uint32 typical_candidates;  // that late searches rescored; 0: there was none
+  BlockNumber table_blocks;   // that the table had at least, when last asked
 };
 
 // The up-to-date entry of an index. Reads the meta page; loads the model where it is new.

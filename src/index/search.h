@@ -25,7 +25,7 @@ struct HeapReader {
   AttrNumber attribute;   // of the indexed column; 0: an expression
   IndexInfo* info;        // for an expression
   EState* estate;
-  bool ahead;  // pages of rows that will leave are prefetched
+  bool heap;  // the table is of the access method heap: a TID is a place in its file
 };
 void begin_heap_reader(HeapReader* reader, IndexScanDesc scan);
 void end_heap_reader(HeapReader* reader);

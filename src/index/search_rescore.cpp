@@ -8,8 +8,7 @@ void begin_heap_reader(HeapReader* reader, IndexScanDesc scan) {
   reader->scan = scan;
   reader->context = CurrentMemoryContext;
   Relation table = scan->heapRelation;
-  reader->ahead = table != nullptr && table->rd_tableam == GetHeapamTableAmRoutine() &&
-                  effective_io_concurrency > 0;
+  reader->heap = table != nullptr && table->rd_tableam == GetHeapamTableAmRoutine();
 }
 
 void end_heap_reader(HeapReader* reader) {
@@ -56,6 +55,23 @@ bool read_indexed_value(HeapReader* reader, ItemPointer tid, Datum* value) {
   FormIndexDatum(reader->info, reader->slot, reader->estate, values, nulls);
   *value = values[0];
   return !nulls[0];
+}
+
+// Errors where a row is said to lie beyond the table's end.
+void check_tid(Search* search, uint64 tid) {
+  if (!search->reader->heap) return;
+  ItemPointerData pointer;
+  unpack_tid(tid, &pointer);
+  const BlockNumber block = ItemPointerGetBlockNumberNoCheck(&pointer);
+  BlockNumber* blocks = &search->cached->table_blocks;
+  if (block < *blocks) return;
+  *blocks = RelationGetNumberOfBlocks(search->scan->heapRelation);
+  if (block < *blocks) return;
+  Relation index = search->scan->indexRelation;
+  ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                  errmsg("index \"%s\" is damaged: it points to block %u of a table of %u blocks",
+                         RelationGetRelationName(index), block, *blocks),
+                  errhint("Rebuild it with REINDEX INDEX, and find out what damaged the file.")));
 }
 
 // Remembers a TID; false if it was known.
@@ -148,7 +164,7 @@ void expect(Search* search, const CodedRow& row) {
 void expect_leaving(Search* search) {
   constexpr uint32 kRowsAhead = 3;  // the first of the heap and those that may follow it
   constexpr int32 kDone = -1;
-  if (!search->reader->ahead) return;
+  if (!search->reader->heap || effective_io_concurrency == 0) return;
   for (uint32 i = 0; i < Min(kRowsAhead, search->ready_count); i++) {
     ReadyRow* row = &search->ready[i];
     ItemPointerData tid;
@@ -178,6 +194,7 @@ void expect_leaving(Search* search) {
 void rescore(Search* search, const CodedRow& coded) {
   search->converted++;
   if (search->cached->meta.shape.soar_lambda > 0 && !first_seen(search, coded.tid())) return;
+  check_tid(search, coded.tid());
   last_scan.rows_reranked++;
   ReadyRow row = {};
   row.tid = coded.tid();
