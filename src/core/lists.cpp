@@ -120,7 +120,7 @@ constexpr size_t kSomeQueries = 200;  // and the queries
 // The usual optimism, unless another is clearly better: rows are not queries, and what they
 // prefer by a little says nothing. Returns the loss.
 double choose_route_sigma(ListSet& lists, const Sample& sample, const SampleQueries& queries) {
-  constexpr double kClearly = 0.25;
+  constexpr double kClearly = 0.15;
   lists.route_sigma = sample.metric == Metric::inner_product ? 2 : 0;
   double best = routing_loss(lists.view(sample), lists.route_sigma, queries, sample.stop);
   if (sample.metric != Metric::inner_product) return best;

@@ -134,7 +134,7 @@ SplitLists part_cells(const TrainingOptions& options, const Sample& sample, cons
 // is usual: 2 to 4 do equally well on sets with rows of many lengths.
 bool choose_route_sigma(const Sample& sample, const ListSet& cells, const SplitLists& lists,
                         const SampleQueries& queries, float* route_sigma) {
-  constexpr double kClearly = 0.1;
+  constexpr double kClearly = 0.15;
   if (queries.top.depth == 0) return false;
   const std::vector<uint32_t> answers = first_answers(queries);
   std::vector<uint32_t> own(sample.rows), second = second_cells(sample, cells, answers);
