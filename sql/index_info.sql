@@ -8,7 +8,7 @@ INSERT INTO item
     FROM generate_series(1, 1000) i, generate_series(1, 10) j GROUP BY i;
 INSERT INTO item VALUES (1001, NULL), (1002, '[0,0,0,0,0,0,0,0,0,0]');
 CREATE INDEX item_cosine ON item USING avq (v vector_cosine_ops) WITH (lists = 8, rotate = on);
-SELECT metric, dims, lists, rows, rows_without_code, dead,
+SELECT metric, dims, lists, cells, rows, rows_without_code, dead,
     longest_list BETWEEN 125 AND 1000 AS longest, trained, built_rows, subspaces,
     dims_per_subspace, rerank, bytes_per_copy, rotated, row_scale, anisotropy >= 1 AS anisotropy,
     soar_lambda, error_scale > 0 AS error_scale, calibrated_on,

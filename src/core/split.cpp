@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "core/kernels.h"
@@ -19,7 +20,10 @@ class Squares {
     if (cell == cells_.list_of[row]) return cells_.squares[row];
     const float weight = sample_.weight(row);
     for (size_t i = 0; i < sample_.dims; ++i) row_[i] = sample_.at(row)[i] * weight;
-    return l2_squared(row_.data(), &cells_.centres[cell * sample_.dims], sample_.dims);
+    const float square =
+        l2_squared(row_.data(), &cells_.centres[cell * sample_.dims], sample_.dims);
+    // Of rows of absurd length it is beyond float's range.
+    return std::min(square, std::numeric_limits<float>::max());
   }
 
  private:

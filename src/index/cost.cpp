@@ -17,13 +17,14 @@ namespace {
 
 // In units of cpu_operator_cost, which stands for about 0.1 us here: measured in
 // docs/performance.md.
-constexpr double kRouteCostPerDim = 0.0005;      // per list and dimension
+constexpr double kRouteCostPerDim = 0.0005;  // per cell and dimension
+constexpr double kRouteCostPerList = 0.02;
 constexpr double kScanCostPerSubspace = 0.0002;  // per row and subspace
 constexpr double kRescoreCost = 3;               // per candidate
 constexpr double kRescoreCostPerDim = 0.005;     // and dimension
 
 struct IndexFacts {
-  double lists, dims, subspaces, code_pages, copy_pages, rows, target_recall;
+  double lists, cells, dims, subspaces, code_pages, copy_pages, rows, target_recall;
   RecallModel recall;
 };
 
@@ -34,6 +35,7 @@ IndexFacts read_facts(Oid oid, double rows) {
   read_meta(file, &meta);
   IndexFacts facts;
   facts.lists = meta.shape.lists;
+  facts.cells = meta.shape.cells;
   facts.dims = meta.shape.dims;
   facts.subspaces = meta.shape.subspaces;
   facts.rows = rows;
@@ -61,7 +63,7 @@ void avq_cost_estimate(PlannerInfo* root, IndexPath* path, double loop_count, Co
     discourage_path(path);
     return;
   }
-  IndexFacts facts = {1, 100, 50, info->pages * 0.2, 0.1, Max(info->tuples, 1.0), 0.95, {}};
+  IndexFacts facts = {1, 1, 100, 50, info->pages * 0.2, 0.1, Max(info->tuples, 1.0), 0.95, {}};
   if (!info->hypothetical) facts = read_facts(info->indexoid, Max(info->tuples, 1.0));
 
   const double kept = info->rel->tuples > 0 ? Max(info->rel->rows / info->rel->tuples, 1e-6) : 1.0;
@@ -74,7 +76,9 @@ void avq_cost_estimate(PlannerInfo* root, IndexPath* path, double loop_count, Co
                                          facts.rows, static_cast<uint64>(Max(rows_taken, 1.0)));
   const double share = probes / facts.lists;
 
-  const double route = facts.lists * facts.dims * kRouteCostPerDim * cpu_operator_cost;
+  const double route =
+      (facts.cells * facts.dims * kRouteCostPerDim + facts.lists * kRouteCostPerList) *
+      cpu_operator_cost;
   const double per_code = facts.subspaces * kScanCostPerSubspace * cpu_operator_cost;
   const double all_codes = facts.rows * per_code + facts.code_pages * seq_page_cost;
   // A rescored row is a page of copies, often one of its list's, so near another one's; a copy that

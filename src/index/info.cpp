@@ -124,6 +124,7 @@ Datum avq_index_info(PG_FUNCTION_ARGS) {
   row.text(metric_name(meta.shape.metric));
   row.int4(meta.shape.dims);
   row.int4(meta.shape.lists);
+  row.int4(meta.shape.cells);
   row.int4(meta.shape.groups);
   row.int8(live);
   row.int8(special);

@@ -43,7 +43,7 @@ COMMENT ON OPERATOR FAMILY vector_l2_ops USING avq IS 'Euclidean distance: ORDER
 -- What an index is, whether it is sound, what the last scan did.
 
 CREATE FUNCTION avq_index_info(index regclass,
-    OUT metric text, OUT dims int, OUT lists int, OUT list_groups int,
+    OUT metric text, OUT dims int, OUT lists int, OUT cells int, OUT list_groups int,
     OUT rows bigint, OUT rows_without_code bigint, OUT dead bigint, OUT longest_list bigint,
     OUT trained boolean, OUT built_rows bigint, OUT generation int,
     OUT subspaces int, OUT dims_per_subspace int, OUT bytes_per_code real,

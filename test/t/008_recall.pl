@@ -18,7 +18,10 @@ load_set($node, 'mixtures', set => 'words', rows => 3000);
 grow($node, 'mixtures', 3000, 100, 11);
 $node->safe_psql('postgres', 'DELETE FROM mixtures WHERE id <= 3000');
 
+# Few cells, so that these are split into lists.
 my @cases = (
+  [ 'words', 'mixtures', '<#>', 'vector_ip_ops', 'lists = 16' ],
+  [ 'functions', 'callers', '<#>', 'vector_ip_ops', 'lists = 16, soar_lambda = 1' ],
   [ 'words', 'mixtures', '<=>', 'vector_cosine_ops' ],
   [ 'words', 'mixtures', '<->', 'vector_l2_ops' ],
   [ 'words', 'mixtures', '<#>', 'vector_ip_ops' ],
@@ -27,8 +30,14 @@ my @cases = (
   [ 'functions', 'callers', '<->', 'vector_l2_ops' ]);
 
 for my $case (@cases) {
-  my ($table, $queries, $operator, $class) = @$case;
-  $node->safe_psql('postgres', "CREATE INDEX the_index ON $table USING avq (embedding $class)");
+  my ($table, $queries, $operator, $class, $options) = @$case;
+  my $with = $options ? "WITH ($options)" : '';
+  $node->safe_psql('postgres', "CREATE INDEX the_index ON $table USING avq (embedding $class) $with");
+  if ($options) {
+    my $lists = $node->safe_psql('postgres', "SELECT lists FROM avq_index_info('the_index')");
+    diag("$table $operator $with: $lists lists");
+    cmp_ok($lists, q{>}, 16, "$table $operator: cells are split") if $table eq q{words};
+  }
   for my $k (1, 10, 100) {
     my $what = "$table $operator, LIMIT $k";
     like(
