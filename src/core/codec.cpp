@@ -286,17 +286,13 @@ struct Range {
 };
 
 Range range_of(const Floats4 values[4]) noexcept {
-  Floats4 low = values[0], high = values[0];
-  for (size_t part = 1; part < 4; ++part) {
-    low = values[part] < low ? values[part] : low;
-    high = values[part] > high ? values[part] : high;
-  }
-  Range range = {low[0], high[0]};
-  for (int lane = 1; lane < 4; ++lane) {
-    range.low = std::min(range.low, low[lane]);
-    range.high = std::max(range.high, high[lane]);
-  }
-  return range;
+  const auto less = [](Floats4 a, Floats4 b) { return b < a ? b : a; };
+  const auto more = [](Floats4 a, Floats4 b) { return b > a ? b : a; };
+  Floats4 low = less(less(values[0], values[1]), less(values[2], values[3]));
+  Floats4 high = more(more(values[0], values[1]), more(values[2], values[3]));
+  low = less(low, __builtin_shufflevector(low, low, 2, 3, 0, 1));
+  high = more(high, __builtin_shufflevector(high, high, 2, 3, 0, 1));
+  return {std::min(low[0], low[1]), std::max(high[0], high[1])};
 }
 
 }  // namespace
@@ -329,10 +325,7 @@ QueryTables build_tables(const Model& model, const float* prepared, float z,
     const float low = range_of(values).low;
     for (size_t part = 0; part < 4; ++part) {
       const Floats4 steps = (values[part] - fill4(low)) * fill4(inverse) + fill4(0.5f);
-      for (size_t lane = 0; lane < 4; ++lane) {
-        lut[m * kCodewords + 4 * part + lane] =
-            static_cast<uint8_t>(std::min(255, static_cast<int>(steps[lane])));
-      }
+      store_bytes4(lut + m * kCodewords + 4 * part, steps);
     }
   }
   return tables;

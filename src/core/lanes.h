@@ -24,6 +24,15 @@ inline void store4(float* at, Floats4 value) noexcept { std::memcpy(at, &value, 
 
 inline Floats4 fill4(float value) noexcept { return Floats4{value, value, value, value}; }
 
+// Values >= 0 (or not numbers, which become anything), towards zero, at most 255.
+inline void store_bytes4(uint8_t* at, Floats4 values) noexcept {
+  using Bytes4 = uint8_t __attribute__((vector_size(4)));
+  const Floats4 most = fill4(255);
+  const Words4 whole = __builtin_convertvector(values < most ? values : most, Words4);
+  const Bytes4 bytes = __builtin_convertvector(whole, Bytes4);
+  std::memcpy(at, &bytes, sizeof(bytes));
+}
+
 // Index of the least of 16 values >= 0 (infinity included), up to a relative 2^-19: the index
 // rides in the low four bits, and non-negative floats order like their bits. Ties go to the lower
 // index.

@@ -16,6 +16,7 @@ class Router {
         table_(make_routing_table(model_, memory_.data())),
         query_(table_.stride),
         scores_(routed_numbers(model.shape)),
+        products_(routed_numbers(model.shape)),
         order_(routed_numbers(model.shape)) {}
 
   // Scores of all lists (Routes::scores), one number a list.
@@ -46,7 +47,7 @@ class Router {
 
   // For callers that want some of the lists: what is known, and more.
   const Routes& begin(const float* prepared) noexcept {
-    routes_ = {query_.data(), scores_.data(), order_.data(), 0, 0, 0, 0};
+    routes_ = {query_.data(), scores_.data(), products_.data(), order_.data(), 0, 0, 0, 0};
     begin_routes(model_, table_, prepared, &routes_);
     return routes_;
   }
@@ -60,7 +61,7 @@ class Router {
   std::vector<float> memory_;
   RoutingTable table_;
   std::vector<int16_t> query_;
-  std::vector<float> scores_;
+  std::vector<float> scores_, products_;
   std::vector<uint32_t> order_;
   Routes routes_ = {};
 };

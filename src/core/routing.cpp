@@ -94,17 +94,18 @@ Targets groups_of(const Model& model, const RoutingTable& table) noexcept {
           model.groups.bias, model.group_sigma};
 }
 
-// scores of targets begin .. end - 1; returns the largest, and offers them where `alike` is not
-// null.
+// products and scores of targets begin .. end - 1; returns the largest, and offers them where
+// `alike` is not null.
 float score_targets(const ModelShape& shape, const Targets& targets, uint32_t stride,
                     const Routes& routes, uint32_t begin, uint32_t end, Alike* alike,
-                    float* scores) noexcept {
+                    float* products, float* scores) noexcept {
   dot_rows_int8(routes.query, targets.codes + size_t{begin} * stride, end - begin, stride,
-                scores + begin);
+                products + begin);
   const float bias = shape.metric == Metric::l2 ? 1.0f : 0.0f;
   float largest = -std::numeric_limits<float>::infinity();
   for (uint32_t i = begin; i < end; ++i) {
-    const float product = routes.query_step * targets.steps[i] * scores[i];
+    const float product = routes.query_step * targets.steps[i] * products[i];
+    products[i] = product;
     scores[i] = product - bias * targets.bias[i];
     if (targets.sigma != nullptr) scores[i] += routes.optimism * targets.sigma[i];
     largest = std::max(largest, scores[i]);
@@ -113,14 +114,12 @@ float score_targets(const ModelShape& shape, const Targets& targets, uint32_t st
   return largest;
 }
 
-// Scores of all lists from those of their cells, in place; returns the largest.
+// Scores of all lists that cells were split into; returns the largest. By inner product, so without
+// a bias.
 float score_split_lists(const Model& model, const Routes& routes) noexcept {
   float largest = -std::numeric_limits<float>::infinity();
-  // A cell's number is not above that of any of its lists: from the end on nothing is overwritten
-  // that is still wanted.
-  for (uint32_t l = model.shape.lists; l-- > 0;) {
-    const float score = routes.scores[static_cast<uint32_t>(model.list_cell[l])] +
-                        routes.optimism * model.list_sigma[l];
+  for (uint32_t l = 0; l < model.shape.lists; ++l) {
+    const float score = routes.products[model.cell(l)] + routes.optimism * model.list_sigma[l];
     routes.scores[l] = score;
     largest = std::max(largest, score);
   }
@@ -159,8 +158,9 @@ void order_groups(const Model& model, const RoutingTable& table, Alike* alike,
                   Routes* routes) noexcept {
   const uint32_t lists = model.shape.lists, groups = model.shape.groups;
   float* scores = routes->scores + lists;
-  const float largest = score_targets(model.shape, groups_of(model, table), table.stride, *routes,
-                                      0, groups, alike, scores);
+  const float largest =
+      score_targets(model.shape, groups_of(model, table), table.stride, *routes, 0, groups, alike,
+                    routes->products + model.shape.cells, scores);
   if (alike != nullptr) alike->raise(largest, groups, scores, whole);
   uint32_t* order = routes->order + lists;
   for (uint32_t g = 0; g < groups; ++g) order[g] = g;
@@ -179,7 +179,7 @@ float open_groups(const Model& model, const RoutingTable& table, uint32_t wanted
     const uint32_t group = order[routes->groups_open++];
     const uint32_t begin = model.groups.begin(group), end = model.groups.end(group);
     largest = std::max(largest, score_targets(model.shape, lists, table.stride, *routes, begin, end,
-                                              alike, routes->scores));
+                                              alike, routes->products, routes->scores));
     for (uint32_t l = begin; l < end; ++l) routes->order[routes->known++] = l;
   }
   return largest;
@@ -253,7 +253,7 @@ void begin_routes(const Model& model, const RoutingTable& table, const float* pr
   float largest;
   if (shape.groups == 0) {
     largest = score_targets(shape, cells_of(model, table), table.stride, *routes, 0, shape.cells,
-                            directions ? &alike : nullptr, routes->scores);
+                            directions ? &alike : nullptr, routes->products, routes->scores);
     if (shape.cells != shape.lists) largest = score_split_lists(model, *routes);
     for (uint32_t l = 0; l < shape.lists; ++l) routes->order[l] = l;
     routes->known = shape.lists;
@@ -287,12 +287,7 @@ uint32_t wanted_for(const ModelShape& shape, uint32_t known) noexcept {
 float list_score(const Model& model, const RoutingTable& table, const Routes& routes,
                  const float* prepared, uint32_t list) noexcept {
   const uint32_t cell = model.cell(list);
-  if (table.exact[cell] != 0) {
-    float product;
-    dot_rows_int8(routes.query, table.codes + size_t{cell} * table.stride, 1, table.stride,
-                  &product);
-    return routes.query_step * table.steps[cell] * product;
-  }
+  if (table.exact[cell] != 0) return routes.products[cell];
   return dot(prepared, model.centroid(list), model.shape.padded_dims());
 }
 

@@ -33,13 +33,14 @@ struct Routes {
   float* scores;    // lists + groups: <q, c> (- |c|^2/2 for l2) + route_sigma * sigma * |q| by the
                     // table's products, of lists that are known; for inner product one each of the
                     // three cells nearest in direction among those known first have the best
+  float* products;  // cells + groups: <q, c> by the table, of those that are known
   uint32_t* order;  // lists + groups: the known lists, which the caller may put into another order
   uint32_t known;
   uint32_t groups_open;
   float query_step, optimism;
 };
 
-// Numbers of lists and groups for Routes::scores and order.
+// Numbers of lists and groups for Routes::scores, products and order.
 inline size_t routed_numbers(const ModelShape& shape) noexcept {
   return static_cast<size_t>(shape.lists) + shape.groups;
 }

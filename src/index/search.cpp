@@ -324,6 +324,7 @@ void begin_query(Search* search, const Vector* query) {
   Routes* routes = &search->routes;
   routes->query = static_cast<int16*>(allocate(&search->memory, sizeof(int16) * table.stride));
   routes->scores = static_cast<float*>(allocate(&search->memory, sizeof(float) * numbers));
+  routes->products = static_cast<float*>(allocate(&search->memory, sizeof(float) * numbers));
   routes->order =
       static_cast<uint32*>(allocate(&search->memory, sizeof(uint32) * (numbers + shape.lists)));
   search->order_scratch = routes->order + numbers;

@@ -109,8 +109,11 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
       }
       for (; left >= layout.bytes && blocks > 0; blocks--) {
         // As much of the next page as of this one is used meanwhile.
-        if (ahead != nullptr) prefetch_bytes(ahead + (BLCKSZ - left), layout.bytes);
-        visitor.whole(BlockView{at, &layout});
+        const BlockView view = {at, &layout};
+        if (ahead != nullptr && view.header()->used != 0) {
+          prefetch_bytes(ahead + (BLCKSZ - left), layout.bytes);
+        }
+        visitor.whole(view);
         at += layout.bytes;
         left -= layout.bytes;
       }

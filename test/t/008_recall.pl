@@ -36,7 +36,7 @@ for my $case (@cases) {
   if ($options) {
     my $lists = $node->safe_psql('postgres', "SELECT lists FROM avq_index_info('the_index')");
     diag("$table $operator $with: $lists lists");
-    cmp_ok($lists, q{>}, 16, "$table $operator: cells are split") if $table eq q{words};
+    cmp_ok($lists, q{>}, 16, "$table $operator: cells are split") if $table eq q{functions};
   }
   for my $k (1, 10, 100) {
     my $what = "$table $operator, LIMIT $k";
