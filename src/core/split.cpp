@@ -134,11 +134,11 @@ SplitLists part_cells(const TrainingOptions& options, const Sample& sample, cons
   return lists;
 }
 
-// Whether fewer codes are scanned by these lists than by whole cells, and the optimism for it. 2.5
-// is usual: 2 to 4 do equally well on sets with rows of many lengths.
+// Whether more codes are not scanned by these lists than by whole cells, and the optimism for it.
+// 2.5 is usual: 2 to 4 do equally well on sets with rows of many lengths.
 bool choose_route_sigma(const Sample& sample, const ListSet& cells, const SplitLists& lists,
                         const SampleQueries& queries, float* route_sigma) {
-  constexpr double kClearly = 0.15;
+  constexpr double kClearly = 0.15;  // what another optimism must gain
   if (queries.top.depth == 0) return false;
   const std::vector<uint32_t> answers = first_answers(queries);
   std::vector<uint32_t> own(sample.rows), second = second_cells(sample, cells, answers);
@@ -152,22 +152,23 @@ bool choose_route_sigma(const Sample& sample, const ListSet& cells, const SplitL
   std::vector<uint32_t> sizes(cells.count);
   for (size_t l = 0; l < lists.count(); ++l) sizes[lists.cell[l]] += lists.sizes[l];
   view.sizes = sizes.data();
-  double least = routing_loss(view, cells.route_sigma, queries, sample.stop);
-  bool split = false;
+  const double whole = routing_loss(view, cells.route_sigma, queries, sample.stop);
   view.cell_of = lists.cell.data();
   view.count = lists.count();
   view.sigma = lists.sigma.data();
   view.sizes = lists.sizes.data();
   view.list_of = own.data();
   view.spill_of = other.data();
-  for (const float sigma : {2.5f, 1.5f, 0.5f}) {
+  *route_sigma = 2.5f;
+  double least = routing_loss(view, *route_sigma, queries, sample.stop);
+  for (const float sigma : {1.5f, 0.5f}) {
     const double loss = routing_loss(view, sigma, queries, sample.stop);
     if (loss >= least - kClearly) continue;
     least = loss;
     *route_sigma = sigma;
-    split = true;
   }
-  return split;
+  // Rows gain less by it than queries from elsewhere do: whole only where it is clearly worse.
+  return least < whole + kClearly;
 }
 
 }  // namespace
@@ -178,8 +179,9 @@ void split_cells(const TrainingOptions& options, const Sample& sample, const Lis
   const uint32_t most = options.most_lists(shape.cells);
   if (most == shape.cells || shape.groups > 0) return;
   const SplitLists lists = part_cells(options, sample, cells);
-  // Every cell has a row of the sample.
-  if (lists.count() == shape.cells || lists.count() > most) return;
+  // Where most cells are a page or two there is little to be had. (Every cell has a row of the
+  // sample, so none is without a list.)
+  if (lists.count() < 2 * size_t{shape.cells} || lists.count() > most) return;
   float route_sigma;
   if (!choose_route_sigma(sample, cells, lists, queries, &route_sigma)) return;
 
