@@ -20,7 +20,7 @@ namespace {
 // Share of the sample that each iteration looks at: where centres still move far, few rows tell
 // the direction. The sum is what training costs. By inner product a few long rows weigh most, and
 // their cells need every one of them.
-constexpr float kShares[] = {0.1f, 0.1f, 0.15f, 0.2f, 0.25f, 0.3f, 0.4f, 0.5f, 0.7f, 0.7f};
+constexpr float kShares[] = {0.1f, 0.1f, 0.15f, 0.2f, 0.3f, 0.4f, 0.5f, 0.7f};
 constexpr float kWeightedShares[] = {0.3f, 0.3f, 0.5f, 0.7f, 0.7f, 0.7f, 0.7f, 0.7f};
 
 std::span<const float> shares_for(Metric metric) noexcept {
