@@ -463,8 +463,11 @@ bool next_row(Search* search, ItemPointer tid) {
     }
     if (search->pending.count > 0 && nearest_pending <= search->floor_key) {
       constexpr uint32 kCopiesAhead = 4;
-      const CodedRow* later = search->pending.upcoming(kCopiesAhead);
-      if (later != nullptr) expect(search, *later);
+      for (uint32 others = search->converted == 0 ? 1 : kCopiesAhead; others <= kCopiesAhead;
+           others++) {
+        const CodedRow* later = search->pending.upcoming(others);
+        if (later != nullptr) expect(search, *later);
+      }
       rescore(search, pop_pending(search));
     } else if (search->floor_key < kInfinity) {
       refill(search);

@@ -36,20 +36,31 @@ uint64 rounded_down(uint64 number) {
   return number / step * step;
 }
 
-// Rows with codes that a page holds.
-double page_rows(const IndexOptions& options, const Column& column) {
+double block_bytes(const IndexOptions& options, const Column& column) {
   MetaPage shape = {};
   shape.shape.metric = column.metric;
   const TrainingOptions training = training_options(options, column.metric, column.dims, 1);
   const uint32 width = training.dims_per_subspace != 0 ? training.dims_per_subspace
                                                        : auto_dims_per_subspace(column.dims);
   shape.shape.subspaces = (column.dims + width - 1) / width;
-  return double(kPayload) / coded_block_layout(shape).bytes * kBlockRows;
+  return coded_block_layout(shape).bytes;
+}
+
+// Rows of a list that fills its pages with whole blocks: one page or the fewest that leave no more
+// than a sixth empty; less some room for what samples differ by.
+uint32 full_list(double bytes) {
+  constexpr double kMostEmpty = 1.0 / 6, kFilled = 0.9;
+  for (uint32 pages = 1;; pages++) {
+    const double room = double(kPayload) * pages, blocks = std::floor(room / bytes);
+    if (blocks * bytes < (1 - kMostEmpty) * room) continue;
+    return static_cast<uint32>(Max(blocks * kBlockRows * kFilled, double(kBlockRows)));
+  }
 }
 
 // Not so many that they leave their pages half empty.
 uint32 auto_lists(const IndexOptions& options, const Column& column, double rows) {
-  const double most = rows / Max(page_rows(options, column) * 0.75, 32.0);
+  const double page_rows = double(kPayload) / block_bytes(options, column) * kBlockRows;
+  const double most = rows / Max(page_rows * 0.75, 32.0);
   const double lists = Min(cell_plan(column.metric).per_root * std::sqrt(rows), most);
   return static_cast<uint32>(rounded_down(static_cast<uint64>(Max(1.0, Min(lists, 65536.0)))));
 }
@@ -77,10 +88,7 @@ bool plan_training(const IndexOptions& options, const Column& column, double row
   }
   plan->lists = lists;
   plan->rows = static_cast<double>(rounded_down(count));
-  // A page's worth, with some room for what samples differ by.
-  constexpr double kFilled = 0.9;
-  plan->list_rows =
-      static_cast<uint32>(Max(page_rows(options, column) * kFilled, double(kBlockRows)));
+  plan->list_rows = full_list(block_bytes(options, column));
   plan->sample_rows = wanted;
   return true;
 }
