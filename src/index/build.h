@@ -33,7 +33,7 @@ struct Build {
   // sample.cpp
   double estimated_rows;  // codable or not
   TrainingPlan plan;
-  float* sample;          // sampled x dims
+  float* sample;  // sampled x dims
   Size sampled;
 
   // model
