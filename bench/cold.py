@@ -13,6 +13,7 @@ import argparse
 import json
 
 import build
+import calibration
 import cold_pages
 import levels
 import methods
@@ -34,6 +35,8 @@ def parse_arguments():
                       "hnsw:m=24:ef_construction=128")
   parser.add_argument("--shared-buffers", default="16MB")
   parser.add_argument("--queries", type=int, help="use only the first so many queries")
+  parser.add_argument("--calibrate", type=int, default=200, metavar="N",
+                      help="set the first queries apart and calibrate avq with them; 0: do not")
   parser.add_argument("--evicted", type=int, default=50, help="queries with emptied buffers")
   return sets.parse(parser)
 
@@ -99,6 +102,10 @@ class Cold:
     build.load(self.cluster.connect, method, self.data)
     entry["build"] = build.build(self.cluster.connect, method, self.data, [])
     say(f"{self.data.name} {method.spec}: built in {entry['build']['seconds']:.1f} s")
+    if self.data.calibration is not None and method.name == "avq":
+      connection = self.cluster.connect(method, [])
+      entry["calibration"] = calibration.calibrate(connection, self.data)
+      connection.close()
     for settings in method.sweep(kLimit, False, False):
       applied = [("enable_seqscan", "off"), *settings]
       connection = self.cluster.connect(method, applied)
@@ -143,6 +150,8 @@ def main():
                "max_parallel_maintenance_workers": str(arguments.workers)}
 
   def measure(cluster, data):
+    if arguments.calibrate:
+      data.hold_out(arguments.calibrate)
     if arguments.queries:
       data.limit_queries(arguments.queries)
     return Cold(arguments, cluster, data).run()

@@ -13,7 +13,7 @@ namespace avq {
 namespace {
 
 constexpr double kLeastMisses = 4;        // expected, for a share of them to be read off
-constexpr double kLeastFirstMisses = 40;  // likewise, of the first answers of the user's queries
+constexpr double kLeastFirstMisses = 20;  // likewise, of the first answers of the user's queries
 
 // Answers that are looked at: a query's first ten, and every fourth of the others, which stands for
 // its neighbours. Of a sample's queries, codes are looked at for every third: encoding is most of a

@@ -43,9 +43,10 @@ TEST(RecallModel, ReadsWhatWasFittedAndInterpolates) {
 
 TEST(RecallModel, IsExactAtTheDepthsThatWereFitted) {
   const RecallModel model = some_model();
-  // A loss that at_loss need not interpolate.
+  // Losses that at_loss need not interpolate; the first row leaves nothing to the codes.
+  EXPECT_EQ(probes_for(model, 1 - kFitLosses[3], 1000, 1e5, 1), model.probes[0][3]);
   const double target = 1 - kFitLosses[3] / (1 - kCodeShare);
-  for (uint32_t d = 0; d < kDepths; ++d) {
+  for (uint32_t d = 1; d < kDepths; ++d) {
     EXPECT_EQ(probes_for(model, target, 1000, 1e5, kFitDepths[d]), model.probes[d][3]) << d;
   }
   EXPECT_GT(probes_for(model, target, 1000, 1e5, 11), model.probes[1][3]);
@@ -201,7 +202,8 @@ TEST(FitRecall, HoldsForQueriesThatItHasNotSeen) {
         const uint32_t probes = probes_for(model, target, trained.shape.lists, kRows, k);
         const double recall =
             share_in_lists(trained.view(), rows, unseen, truth, kDepth, k, probes);
-        EXPECT_GE(recall, target - 0.02) << target << " " << k;
+        // Of so few first answers the share has a standard error of 0.018 at 0.95.
+        EXPECT_GE(recall, target - (k == 1 ? 0.04 : 0.02)) << target << " " << k;
         if (probes > 1 && k > 1 && target < 0.99) {  // and little more than is needed
           EXPECT_LT(share_in_lists(trained.view(), rows, unseen, truth, kDepth, k, probes / 2),
                     target + 0.02)
