@@ -148,11 +148,12 @@ remove_work_directory() {
   exit "$result"
 }
 
-# A private copy of the PostgreSQL installation under $work/pg, with avq installed into it. The
-# binaries are copied, for PostgreSQL finds its other directories relative to them; libraries and
-# shared files are links to the system's. So neither root nor a change to the system is needed.
-make_private_postgres() {
-  local pg_config=$1 root=$work/pg bindir pkglibdir sharedir
+# A private copy of the PostgreSQL installation under a directory, with avq installed into it from a
+# source tree. The binaries are copied, for PostgreSQL finds its other directories relative to them;
+# libraries and shared files are links to the system's. So neither root nor a change to the system is
+# needed. Arguments: pg_config, directory, tree, what else make is to be told.
+copy_postgres() {
+  local pg_config=$1 root=$2 tree=$3 bindir pkglibdir sharedir entry
   bindir=$("$pg_config" --bindir)
   pkglibdir=$("$pg_config" --pkglibdir)
   sharedir=$("$pg_config" --sharedir)
@@ -160,18 +161,23 @@ make_private_postgres() {
   cp -p "$bindir"/* "$root$bindir/"
   ln -s "$pkglibdir"/* "$root$pkglibdir/"
   ln -s "$sharedir"/extension/* "$root$sharedir/extension/"
-  local entry
   for entry in "$sharedir"/*; do
     [ "$(basename "$entry")" = extension ] || ln -s "$entry" "$root$sharedir/"
   done
   rm -f "$root$sharedir"/extension/avq* "$root$pkglibdir"/avq*
   [ "$("$root$bindir/pg_config" --sharedir)" = "$root$sharedir" ] ||
     die "this PostgreSQL cannot be relocated ($bindir)"
-  make -s -C "$avq_top" install DESTDIR="$root" PG_CONFIG="$pg_config" >"$work/install.log" 2>&1 || {
+  make -s -C "$tree" install DESTDIR="$root" PG_CONFIG="$pg_config" "${@:4}" >"$work/install.log" 2>&1 || {
     cat "$work/install.log"
     die "make install failed"
   }
-  pg_bin=$root$bindir
+}
+
+# The copy in $work/pg that everything runs in; sets pg_bin and pgxs_dir.
+make_private_postgres() {
+  local pg_config=$1
+  copy_postgres "$pg_config" "$work/pg" "$avq_top"
+  pg_bin=$work/pg$("$pg_config" --bindir)
   pgxs_dir=$(cd "$(dirname "$("$pg_config" --pgxs)")/../.." && pwd)
   export PATH=$pg_bin:$PATH
 }

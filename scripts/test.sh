@@ -58,6 +58,18 @@ run_isolation() {
   }
 }
 
+# A second copy of PostgreSQL, whose avq stops where it is told (src/stop_point.h).
+make_stopping_postgres() {
+  local tree=$work/stopping-tree
+  cp -r "$work/tree" "$tree"
+  # shellcheck disable=SC2046
+  touch $(grep -rl 'stop_point\.h' "$tree/src" --include='*.cpp' --include='*.h')
+  rm -f "$tree/src/module.o" "$tree/src/stop_point.o"
+  make -s -C "$tree" -j"$(nproc)" all STOP_POINTS=1 PG_CONFIG="$pg_config"
+  copy_postgres "$pg_config" "$work/pg-stopping" "$tree" STOP_POINTS=1
+  stopping=$(dirname "$work/pg-stopping$("$pg_config" --bindir)")
+}
+
 # The environment that PGXS gives to its TAP tests on PostgreSQL 15 to 18, for the private copy.
 run_tap() {
   local out=$work/tree/tmp_check
@@ -69,6 +81,7 @@ run_tap() {
   "${as_server[@]}" env -u PGHOST -u PGUSER -u PGDATABASE -u PGPORT \
     TMPDIR="$work/t" TESTDIR="$work/tree" TESTDATADIR="$out" TESTLOGDIR="$out/log" \
     PG_REGRESS="$pgxs_dir/src/test/regress/pg_regress" \
+    AVQ_STOPPING_POSTGRES="$stopping" \
     share_contrib_dir="$("$pg_bin/pg_config" --sharedir)/extension" \
     prove -j "$(nproc)" -I "$pgxs_dir/src/test/perl" -I test/lib --timer --failures \
     ${TAP_FILES:-test/t/*.pl}
@@ -95,6 +108,9 @@ if wants regress || wants isolation; then
   wants regress && run_suite regress 'tests? (passed|failed)' run_regress
   wants isolation && run_suite isolation 'tests? (passed|failed)' run_isolation
   stop_private_server
+fi
+if wants tap; then
+  make_stopping_postgres
 fi
 wants tap && run_suite tap '^(test/t/.*Failed: [1-9]|Files=|Result:)' run_tap
 

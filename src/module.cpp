@@ -4,6 +4,7 @@
 
 #include "index/options.h"
 #include "index/unread_distances.h"
+#include "stop_point.h"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -11,6 +12,9 @@ PGDLLEXPORT void _PG_init(void);
 }
 
 void _PG_init(void) {
+#ifdef AVQ_STOP_POINTS
+  avq::register_stop_points();
+#endif
   avq::register_options();
   avq::skip_unread_distances();
 }

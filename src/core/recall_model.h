@@ -69,8 +69,8 @@ inline uint32_t probes_for(const RecallModel& model, double target_recall, uint3
   depth = std::max(least, rows > 0 ? depth * model.rows / rows : depth);
   const double loss = (1 - target_recall) * (1 - kCodeShare);
   const uint32_t upper = depth <= 10 ? 1 : 2;
-  // Codes do not lose the very first row, whose estimate need only come near its own score. Ten rows
-  // take no fewer lists than it does.
+  // Codes do not lose the very first row, whose estimate need only come near its own score. Ten
+  // rows take no fewer lists than it does.
   const double one = std::max(at_loss(model.probes[0], 1 - target_recall), 1.0);
   const double low = upper == 1 ? one : std::max(at_loss(model.probes[1], loss), one);
   const double high = std::max(at_loss(model.probes[upper], loss), low);

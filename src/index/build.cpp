@@ -161,15 +161,18 @@ IndexBuildResult* avq_build(Relation heap, Relation index, IndexInfo* info) {
                      : static_cast<float*>(MemoryContextAllocHuge(
                            context, build.plan.sample_rows * build.column.dims * sizeof(float)));
   draw_sample(&build);
+  AVQ_STOP_POINT("build_sampled");
   build.times.sampling = lap(&clock);
 
   enter_phase(kPhaseTraining, kTrainingSteps);
   make_model(&build, team);
   if (team == nullptr) pfree(build.sample);
   end_training(&build);
+  AVQ_STOP_POINT("build_trained");
   lap(&clock);
 
   sort_rows(&build, &clock);
+  AVQ_STOP_POINT("build_sorted");
 
   enter_phase(kPhaseWriting, static_cast<int64>(build.index_rows) + spilled_rows(&build));
   write_index(&build, MAIN_FORKNUM);

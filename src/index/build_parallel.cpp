@@ -351,6 +351,7 @@ void help_to_train(dsm_handle handle) {
     CHECK_FOR_INTERRUPTS();
     const Team::Help help = team->help(scratch);
     if (help == Team::Help::dismissed) break;
+    AVQ_STOP_POINT("worker_training");
     if (help == Team::Help::done) continue;
     WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kNap, PG_WAIT_EXTENSION);
     ResetLatch(MyLatch);
@@ -396,6 +397,7 @@ void avq_build_worker(dsm_segment* segment, shm_toc* toc) {
   wait_for_model(shared);
   build.meta = shared->meta;
   use_model(&build, static_cast<float*>(shm_toc_lookup(toc, kKeyModel, false)));
+  AVQ_STOP_POINT("worker_encoding");
   Sharedsort* sort = static_cast<Sharedsort*>(shm_toc_lookup(toc, kKeySort, false));
   tuplesort_attach_shared(sort, segment);
 
@@ -403,6 +405,7 @@ void avq_build_worker(dsm_segment* segment, shm_toc* toc) {
   take_part(&build, shared,
             static_cast<ParallelTableScanDesc>(shm_toc_lookup(toc, kKeyScan, false)), sort,
             static_cast<pg_atomic_uint32*>(shm_toc_lookup(toc, kKeyCounts, false)), false);
+  AVQ_STOP_POINT("worker_sorted");
   BufferUsage* buffers = static_cast<BufferUsage*>(shm_toc_lookup(toc, kKeyBufferUsage, false));
   WalUsage* wal = static_cast<WalUsage*>(shm_toc_lookup(toc, kKeyWalUsage, false));
   InstrEndParallelQuery(&buffers[ParallelWorkerNumber], &wal[ParallelWorkerNumber]);

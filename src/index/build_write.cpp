@@ -415,13 +415,16 @@ void Writer::log() {
 void write_index(Build* build, ForkNumber fork) {
   Writer writer(build, fork);
   writer.lay_out();
+  AVQ_STOP_POINT("build_laid_out");
   writer.write_model_and_directory();
   if (build->rows != nullptr) {
     writer.write_rows();
     writer.write_spills();
   }
+  AVQ_STOP_POINT("build_filled");
   writer.write_meta();
   writer.log();
+  AVQ_STOP_POINT("build_logged");
 }
 
 }  // namespace avq

@@ -47,6 +47,7 @@ void insert_coded(IndexFile& file, CachedIndex* cached, const Vector* vector, It
     float* spill_scratch = static_cast<float*>(palloc(sizeof(float) * kSpillScratchFloats));
     spill_lists(cached->model, prepared, 1, &list, &second, spill_scratch);
     if (second == list) return;
+    AVQ_STOP_POINT("insert_between_codes");
     const EncodedRow again = encode(cached->model, prepared, second, codes, scratch);
     row.scale = float_to_bfloat16(again.scale);
     row.offset = again.offset;

@@ -177,6 +177,7 @@ double switch_over(Relist* relist, uint64* late_rows) {
   });
   unlock_generation(relist->index, ExclusiveLock);
   const double waited = lap(&clock);
+  AVQ_STOP_POINT("relist_switched");
   note_horizon(relist->old_file);
   return waited;
 }
@@ -187,13 +188,17 @@ void relist_index(Relist* relist, double rows, const TrainingPlan& plan) {
   PhaseTimes times = {};
   float* floats;
   announce(relist);
+  AVQ_STOP_POINT("relist_announced");
   make_model(relist, plan, &times, &clock, &floats);
+  AVQ_STOP_POINT("relist_trained");
   sort_rows(relist, rows);
+  AVQ_STOP_POINT("relist_sorted");
   times.encoding = lap(&clock);
   write_generation(relist, floats);
   tuplesort_end(relist->rows);
   relist->rows = nullptr;
   times.writing = lap(&clock);
+  AVQ_STOP_POINT("relist_written");
 
   uint64 late_rows = 0;
   for (int pass = 0; pass < kMostPasses; pass++) {

@@ -61,7 +61,7 @@ class PageStream {
     init_page(page, kind_, relist_->meta.generation, owner_, pages_, page_);
     if (page_ == 0) page_info(page)->next = next_;
     memcpy(payload(page), bytes_, kPayload);
-    GenericXLogFinish(state);
+    log_change(state);
     UnlockReleaseBuffer(buffer);
     page_++;
     filled_ = 0;

@@ -46,7 +46,7 @@ void stamp(IndexFile& file, Buffer buffer) {
     page_info(page)->kind = PageKind::free;
     page_info(page)->generation = 0;
   }
-  GenericXLogFinish(state);
+  log_change(state);
 }
 
 }  // namespace

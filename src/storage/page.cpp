@@ -101,6 +101,7 @@ static BlockNumber extend_by(IndexFile& file, uint32 pages, Buffer* buffers) {
   if (!local) LockRelationForExtension(file.relation, ExclusiveLock);
   for (uint32 i = 0; i < pages; i++) {
     Buffer buffer = extend_fork(file.relation, MAIN_FORKNUM);
+    AVQ_STOP_POINT("page_added");
     const BlockNumber block = BufferGetBlockNumber(buffer);
     if (i == 0) first = block;
     if (block != first + i) {
@@ -128,7 +129,7 @@ BlockNumber reserve_pages(IndexFile& file, PageKind kind, uint32 pages) {
     PageInfo* info = page_info(GenericXLogRegisterBuffer(state, buffers[i], 0));
     info->kind = kind;
     info->generation = page_generation(kind, file.generation);
-    GenericXLogFinish(state);
+    log_change(state);
   }
   for (uint32 i = 0; i < pages; i++) UnlockReleaseBuffer(buffers[i]);
   return first;
@@ -154,7 +155,7 @@ BlockNumber allocate_extent(IndexFile& file, PageKind kind, uint32 owner, uint32
       Page page = GenericXLogRegisterBuffer(state, buffers[i], GENERIC_XLOG_FULL_IMAGE);
       init_page(page, kind, file.generation, owner, *pages, i);
     }
-    GenericXLogFinish(state);
+    log_change(state);
   }
   const BlockNumber first = BufferGetBlockNumber(buffers[0]);
   for (uint32 i = 0; i < *pages; i++) UnlockReleaseBuffer(buffers[i]);

@@ -4,6 +4,7 @@
 // Errors: a page that cannot be what its place says is ERRCODE_INDEX_CORRUPTED, naming the index,
 // the block and REINDEX. Nothing here trusts a number read from disk before it is checked.
 #include "compat.h"
+#include "stop_point.h"
 #include "storage/format.h"
 
 namespace avq {
@@ -53,6 +54,13 @@ inline const char* expect_page(const IndexFile& file, BlockNumber block) {
   const char* page = static_cast<const char*>(BufferGetBlock(buffer));
   prefetch_bytes(page, kPayloadStart);
   return page;
+}
+
+// Makes a change of pages and its record: the only way that pages change once an index is built.
+inline void log_change(GenericXLogState* state) {
+  AVQ_STOP_POINT("before_record");
+  GenericXLogFinish(state);
+  AVQ_STOP_POINT("after_record");
 }
 
 [[noreturn]] void report_damage(Relation index, BlockNumber block, const char* what);

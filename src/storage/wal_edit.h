@@ -46,7 +46,7 @@ class WalEdit {  // trivially destructible; an ereport in between loses nothing 
 
   // Logs what is left and unlocks everything.
   void finish() {
-    GenericXLogFinish(state_);
+    log_change(state_);
     release_others();
     UnlockReleaseBuffer(main_);
   }
@@ -59,7 +59,7 @@ class WalEdit {  // trivially destructible; an ereport in between loses nothing 
 
  private:
   void flush() {
-    GenericXLogFinish(state_);
+    log_change(state_);
     release_others();
   }
   void release_others() {

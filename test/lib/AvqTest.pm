@@ -20,10 +20,12 @@ my $demo_dir = abs_path(dirname(__FILE__) . '/../../demo');
 my %dims = (words => 100, functions => 96, callers => 96);
 
 # A running server with avq in database postgres. Parameters: streaming => 1 allows standbys;
-# conf => text appends settings; no_checksums => 1 for tests that damage files themselves.
+# conf => text appends settings; install_path => of a PostgreSQL other than the one in PATH;
+# no_checksums => 1 for tests that damage files themselves.
 sub avq_node {
   my ($name, %param) = @_;
-  my $node = PostgreSQL::Test::Cluster->new($name);
+  my $node = PostgreSQL::Test::Cluster->new($name,
+    $param{install_path} ? (install_path => $param{install_path}) : ());
   my @initdb = ('--encoding=UTF8', '--locale=C');
   push @initdb, '--no-data-checksums' if $param{no_checksums} && $node->pg_version >= 18;
   $node->init(allows_streaming => $param{streaming}, extra => \@initdb);
