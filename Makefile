@@ -37,13 +37,17 @@ avq--$(EXTVERSION).sql: $(INSTALL_SQL)
 	cat $^ > $@
 
 # These set up what they need (apt on Debian and its kin) and use private servers.
-.PHONY: demo test unit lint format tidy bench dist
+.PHONY: demo test test-all unit lint format tidy bench dist
 demo:
 	@scripts/demo.sh
 
 # One suite only: make test SUITES=tap TAP_FILES=test/t/002_crash.pl
 test:
 	@scripts/test.sh $(SUITES)
+
+# The matrix of compilers, servers and machines, fuzzing and the long runs: NAMES chooses.
+test-all:
+	@scripts/test_all.sh $(NAMES)
 
 unit:
 	@$(MAKE) -C test/unit check

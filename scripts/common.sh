@@ -144,6 +144,7 @@ remove_work_directory() {
       sleep 0.1
     done
   done < <(find "$work" -name postmaster.pid 2>/dev/null)
+  if [ -n "${small_disk:-}" ]; then umount "$small_disk" 2>/dev/null || umount -l "$small_disk"; fi
   rm -rf "$work"
   exit "$result"
 }

@@ -70,6 +70,15 @@ make_stopping_postgres() {
   stopping=$(dirname "$work/pg-stopping$("$pg_config" --bindir)")
 }
 
+# A file system that is soon full, where we may mount one.
+make_small_disk() {
+  small_disk=
+  [ "$(id -u)" = 0 ] || return 0
+  install -d -m 700 "$work/small"
+  mount -t tmpfs -o "size=64m,mode=700,uid=$(id -u "$server_user")" tmpfs "$work/small" 2>/dev/null || return 0
+  small_disk=$work/small
+}
+
 # The environment that PGXS gives to its TAP tests on PostgreSQL 15 to 18, for the private copy.
 run_tap() {
   local out=$work/tree/tmp_check
@@ -81,7 +90,7 @@ run_tap() {
   "${as_server[@]}" env -u PGHOST -u PGUSER -u PGDATABASE -u PGPORT \
     TMPDIR="$work/t" TESTDIR="$work/tree" TESTDATADIR="$out" TESTLOGDIR="$out/log" \
     PG_REGRESS="$pgxs_dir/src/test/regress/pg_regress" \
-    AVQ_STOPPING_POSTGRES="$stopping" \
+    AVQ_SMALL_DISK="$small_disk" AVQ_STOPPING_POSTGRES="$stopping" \
     share_contrib_dir="$("$pg_bin/pg_config" --sharedir)/extension" \
     prove -j "$(nproc)" -I "$pgxs_dir/src/test/perl" -I test/lib --timer --failures \
     ${TAP_FILES:-test/t/*.pl}
@@ -110,7 +119,10 @@ if wants regress || wants isolation; then
   stop_private_server
 fi
 if wants tap; then
+  make -s -C "$work/tree/test/modules/overwrite" all PG_CONFIG="$pg_config"
+  make -s -C "$work/tree/test/modules/overwrite" install PG_CONFIG="$pg_config" DESTDIR="$work/pg" >/dev/null
   make_stopping_postgres
+  make_small_disk
 fi
 wants tap && run_suite tap '^(test/t/.*Failed: [1-9]|Files=|Result:)' run_tap
 

@@ -80,7 +80,7 @@ class Writer {
   void write_rows();
   void write_spills();
   void write_meta();
-  void log();
+  void seal_and_log();
 
  private:
   uint64 list_rows(uint32 list) const {
@@ -126,7 +126,7 @@ void Writer::add_pages(PageKind kind, uint32 owner, uint32 pages) {
     if (BufferGetBlockNumber(buffer) != end_) {
       elog(ERROR, "unexpected page %u in a new index", BufferGetBlockNumber(buffer));
     }
-    init_page(BufferGetPage(buffer), kind, build_->meta.generation, owner, pages, i);
+    init_page(BufferGetPage(buffer), end_, kind, build_->meta.generation, owner, pages, i);
     MarkBufferDirty(buffer);
     UnlockReleaseBuffer(buffer);
     end_++;
@@ -402,11 +402,21 @@ void Writer::write_meta() {
   UnlockReleaseBuffer(buffer);
 }
 
-// The whole fork as full pages: crash safety and replicas in one pass. An init fork is logged even
-// though its relation is not (it is what a crash restores the index from).
-void Writer::log() {
-  if (RelationNeedsWAL(build_->index) || fork_ == INIT_FORKNUM) {
-    log_newpage_range(build_->index, fork_, 0, end_, true);
+// Checksums, and the whole fork as full pages: crash safety and replicas in one pass. An init fork
+// is logged even though its relation is not (it is what a crash restores the index from).
+void Writer::seal_and_log() {
+  constexpr BlockNumber kTogether = 1024;  // pages: still in memory when they are logged
+  const bool logged = RelationNeedsWAL(build_->index) || fork_ == INIT_FORKNUM;
+  for (BlockNumber begin = 0; begin < end_; begin += kTogether) {
+    const BlockNumber end = Min(begin + kTogether, end_);
+    for (BlockNumber block = begin; block < end; block++) {
+      CHECK_FOR_INTERRUPTS();
+      Buffer buffer = open(block);
+      seal_page(BufferGetPage(buffer));
+      MarkBufferDirty(buffer);
+      UnlockReleaseBuffer(buffer);
+    }
+    if (logged) log_newpage_range(build_->index, fork_, begin, end, true);
   }
 }
 
@@ -423,7 +433,7 @@ void write_index(Build* build, ForkNumber fork) {
   }
   AVQ_STOP_POINT("build_filled");
   writer.write_meta();
-  writer.log();
+  writer.seal_and_log();
   AVQ_STOP_POINT("build_logged");
 }
 

@@ -1,11 +1,11 @@
 // avq_check: walks the whole index and, if asked, the heap. Read-only; AccessShareLock, so that
 // inserts and VACUUM may go on meanwhile: what they add after the walk began is not judged.
 //
-// Checked: meta page and model by checksum; every page's header, kind and place; every list's chain
-// (heads, extents, owners, no page twice); every live slot (TID, scale, copy address within a run
-// and its records, copy header); every copy's owner, live or dead, to be the only one; with
-// heapallindexed, that every row which a snapshot from before the walk sees is in the right kind of
-// list.
+// Checked: every page's checksum, header, kind and place; meta page and model by their own; every
+// list's chain (heads, extents, owners, no page twice); every live slot (TID, scale, copy address
+// within a run and its records, copy header); every copy's owner, live or dead, to be the only one;
+// with heapallindexed, that every row which a snapshot from before the walk sees is in the right
+// kind of list.
 #include "core/bfloat16.h"
 #include "index/am.h"
 #include "index/check_owners.h"
@@ -33,13 +33,16 @@ namespace {
 
 enum class RowKind : uint64 { coded = 0, uncodable = 1, undefined = 2, null = 3 };
 
+// Of a page: it belongs to a list or a chain; it is the first of a run whose pages are all there.
+constexpr uint8 kInPlace = 1, kWholeRun = 2;
+
 struct Check {
   Relation heap;
   IndexFile file;
   BlockNumber blocks;  // when the walk began
   MetaPage meta;
   ListGeometry geometry;
-  uint8* page_seen;  // per block: in some list, chain or run
+  uint8* page_seen;  // per block: kInPlace, kWholeRun
   CopyOwners owners;
   bloom_filter* rows;  // TID and kind of every live row, or null
   char* carry;
@@ -67,8 +70,8 @@ bool in_walk(Check* check, BlockNumber block) {
 
 void claim_page(Check* check, BlockNumber block) {
   if (!in_walk(check, block)) return;
-  if (check->page_seen[block]) damaged(check, block, "the page belongs to two places");
-  check->page_seen[block] = 1;
+  if (check->page_seen[block] != 0) damaged(check, block, "the page belongs to two places");
+  check->page_seen[block] = kInPlace;
 }
 
 void check_model(Check* check) {
@@ -118,6 +121,10 @@ void check_pages(Check* check) {
       }
       check_page(check->file.relation, block, page, kind);
       const PageInfo info = *page_info(page);
+      if (info.crc != page_crc(page)) {
+        damaged(check, block,
+                psprintf("the checksum of a page of %s does not match", kind_name(kind)));
+      }
       const CopyLayout& copies = check->geometry.copies;
       if (kind == PageKind::copies &&
           (info.extent_pages != copies.run_pages || info.extent_index >= copies.run_pages ||
@@ -138,6 +145,22 @@ struct SlotSeen {
   bool owns, spilled;
 };
 
+// Once a run: pages behind the first may be as empty as those that a crash has left.
+void check_run(Check* check, BlockNumber run) {
+  if ((check->page_seen[run] & kWholeRun) != 0) return;
+  for (uint32 i = 0; i < check->geometry.copies.run_pages; i++) {
+    CHECK_FOR_INTERRUPTS();
+    Buffer buffer = read_page(check->file, run + i, PageKind::copies, BUFFER_LOCK_SHARE);
+    const uint32 index = page_info(BufferGetPage(buffer))->extent_index;
+    UnlockReleaseBuffer(buffer);
+    if (index != i) damaged(check, run + i, "a page of copies that is in another run");
+    if (check->page_seen[run + i] != 0) {
+      damaged(check, run + i, "the page belongs to two places");
+    }
+  }
+  check->page_seen[run] |= kWholeRun;
+}
+
 // Errors if no copy can be at the address; false if it is newer than the walk.
 bool check_address(Check* check, BlockNumber near, uint32 copy) {
   const CopyLayout& copies = check->geometry.copies;
@@ -151,6 +174,7 @@ bool check_address(Check* check, BlockNumber near, uint32 copy) {
     damaged(check, near, "a copy address beyond the end of the index");
   }
   if (!in_walk(check, place.run + copies.run_pages - 1)) return false;
+  check_run(check, place.run);
   Buffer buffer = read_page(check->file, place.run, PageKind::copies, BUFFER_LOCK_SHARE);
   const PageInfo info = *page_info(BufferGetPage(buffer));
   UnlockReleaseBuffer(buffer);

@@ -58,9 +58,10 @@ class PageStream {
         ReadBufferExtended(index, MAIN_FORKNUM, first_ + page_, RBM_ZERO_AND_LOCK, nullptr);
     GenericXLogState* state = GenericXLogStart(index);
     Page page = GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE);
-    init_page(page, kind_, relist_->meta.generation, owner_, pages_, page_);
+    init_page(page, first_ + page_, kind_, relist_->meta.generation, owner_, pages_, page_);
     if (page_ == 0) page_info(page)->next = next_;
     memcpy(payload(page), bytes_, kPayload);
+    seal_page(page);
     log_change(state);
     UnlockReleaseBuffer(buffer);
     page_++;

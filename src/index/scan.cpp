@@ -98,7 +98,9 @@ bool refill_walk(ScanState* state) {
 bool next_unordered(ScanState* state, ItemPointer tid) {
   TidWalk* walk = &state->walk;
   if (walk->at == walk->count && !refill_walk(state)) return false;
-  unpack_tid(walk->tids[walk->at++], tid);
+  const uint64 packed = walk->tids[walk->at++];
+  check_tid(&state->reader, state->cached, packed);
+  unpack_tid(packed, tid);
   return true;
 }
 

@@ -274,6 +274,7 @@ void collect_uncodable(Search* search) {
     CHECK_FOR_INTERRUPTS();
     ReadyRow row = {};
     row.tid = tids.tids[i];
+    check_tid(search->reader, search->cached, row.tid);
     if (make_exact(search, &row)) push_ready(search, row);
   }
 }

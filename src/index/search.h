@@ -98,6 +98,9 @@ void expect_leaving(Search* search);
 void rescore(Search* search, const CodedRow& row);
 bool make_exact(Search* search, ReadyRow* row);
 
+// Errors where a row is said to lie beyond the table's end.
+void check_tid(const HeapReader* reader, CachedIndex* cached, uint64 tid);
+
 void push_ready(Search* search, const ReadyRow& row);
 
 // Memory of the search: grows `*room` to hold at least `wanted` items of `size` bytes.

@@ -57,23 +57,6 @@ bool read_indexed_value(HeapReader* reader, ItemPointer tid, Datum* value) {
   return !nulls[0];
 }
 
-// Errors where a row is said to lie beyond the table's end.
-void check_tid(Search* search, uint64 tid) {
-  if (!search->reader->heap) return;
-  ItemPointerData pointer;
-  unpack_tid(tid, &pointer);
-  const BlockNumber block = ItemPointerGetBlockNumberNoCheck(&pointer);
-  BlockNumber* blocks = &search->cached->table_blocks;
-  if (block < *blocks) return;
-  *blocks = RelationGetNumberOfBlocks(search->scan->heapRelation);
-  if (block < *blocks) return;
-  Relation index = search->scan->indexRelation;
-  ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-                  errmsg("index \"%s\" is damaged: it points to block %u of a table of %u blocks",
-                         RelationGetRelationName(index), block, *blocks),
-                  errhint("Rebuild it with REINDEX INDEX, and find out what damaged the file.")));
-}
-
 // Remembers a TID; false if it was known.
 bool first_seen(Search* search, uint64 tid) {
   if (search->seen_count * 2 >= search->seen_room) {
@@ -129,6 +112,21 @@ void bound_by_copy(Search* search, const char* record, ReadyRow* row) {
 }
 
 }  // namespace
+
+void check_tid(const HeapReader* reader, CachedIndex* cached, uint64 tid) {
+  if (!reader->heap) return;
+  ItemPointerData pointer;
+  unpack_tid(tid, &pointer);
+  const BlockNumber block = ItemPointerGetBlockNumberNoCheck(&pointer);
+  BlockNumber* blocks = &cached->table_blocks;
+  if (block < *blocks) return;
+  *blocks = RelationGetNumberOfBlocks(reader->scan->heapRelation);
+  if (block < *blocks) return;
+  ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                  errmsg("index \"%s\" is damaged: it points to block %u of a table of %u blocks",
+                         RelationGetRelationName(reader->scan->indexRelation), block, *blocks),
+                  errhint("Rebuild it with REINDEX INDEX, and find out what damaged the file.")));
+}
 
 bool make_exact(Search* search, ReadyRow* row) {
   ItemPointerData tid;
@@ -194,7 +192,7 @@ void expect_leaving(Search* search) {
 void rescore(Search* search, const CodedRow& coded) {
   search->converted++;
   if (search->cached->meta.shape.soar_lambda > 0 && !first_seen(search, coded.tid())) return;
-  check_tid(search, coded.tid());
+  check_tid(search->reader, search->cached, coded.tid());
   last_scan.rows_reranked++;
   ReadyRow row = {};
   row.tid = coded.tid();

@@ -6,8 +6,8 @@
 // puts them in free pages. A *generation* is a model with the directory and the codes made by it;
 // VACUUM writes a new one beside the present one when the index has outgrown it (index/relist.h).
 // Copies belong to all generations.
-// Every page: the standard header (24 bytes), PageInfo (16 bytes, in the same cache line, since a
-// scan checks it on every page), 8 unused bytes, payload from byte 48 to the end. There is no
+// Every page: the standard header (24 bytes), PageInfo (24 bytes, in the same cache line, since a
+// scan checks it on every page), payload from byte 48 to the end. There is no
 // special space and no hole (pd_lower = pd_upper = BLCKSZ), so GenericXLog keeps every payload
 // byte. Integers are native-endian, as everywhere in PostgreSQL.
 //
@@ -19,6 +19,8 @@
 //  * A slot of a code block is live iff its bit in `used` is set; everything else in a dead slot is
 //    garbage, but for its copy address when its bit in `owns` is set: that copy record is the
 //    slot's to reuse.
+//  * A page's checksum is right whenever nobody holds its exclusive lock. avq_check looks at it;
+//    scans look at kind, place and generation only.
 //  * The meta page's part that has the checksum changes only with the generation and, but for the
 //    recall model, never within one.
 #include "core/kernels.h"
@@ -30,7 +32,7 @@
 namespace avq {
 
 inline constexpr uint32 kMagic = 0x31515641;  // "AVQ1"
-inline constexpr uint16 kFormatVersion = 2;
+inline constexpr uint16 kFormatVersion = 3;
 inline constexpr uint16 kPageId = 0xFF9A;
 inline constexpr BlockNumber kMetaBlock = 0;
 
@@ -44,12 +46,15 @@ struct PageInfo {
   PageKind kind;
   uint8 generation;  // model, directory, codes: the meta page's, modulo 256; else 0
   uint16 page_id;
+  BlockNumber block;  // this page's own number: a page that lies elsewhere is damage
+  uint32 crc;         // CRC-32C of the page from pd_flags on, but for these four bytes
 };
-static_assert(sizeof(PageInfo) == 16);
+static_assert(sizeof(PageInfo) == 24);
 
 inline constexpr Size kInfoStart = 24;
 inline constexpr Size kPayloadStart = 48;
 inline constexpr Size kPayload = BLCKSZ - kPayloadStart;
+static_assert(kInfoStart + sizeof(PageInfo) == kPayloadStart);
 static_assert(kInfoStart == MAXALIGN(SizeOfPageHeaderData) && kPayload % kCodeRowBytes == 0);
 
 // Lists beyond the model's: rows that have no code.

@@ -41,11 +41,12 @@ void stamp(IndexFile& file, Buffer buffer) {
   const bool empty = PageIsNew(BufferGetPage(buffer));
   Page page = GenericXLogRegisterBuffer(state, buffer, empty ? GENERIC_XLOG_FULL_IMAGE : 0);
   if (empty) {
-    init_page(page, PageKind::free, 0, 0, 1, 0);
+    init_page(page, BufferGetBlockNumber(buffer), PageKind::free, 0, 0, 1, 0);
   } else {
     page_info(page)->kind = PageKind::free;
     page_info(page)->generation = 0;
   }
+  seal_page(page);
   log_change(state);
 }
 

@@ -26,7 +26,7 @@ void seal_meta(MetaPage* meta) {
 
 void write_meta_image(Page page, MetaPage* meta) {
   seal_meta(meta);
-  init_page(page, PageKind::meta, 0, 0, 1, 0);
+  init_page(page, kMetaBlock, PageKind::meta, 0, 0, 1, 0);
   memcpy(payload(page), meta, sizeof(*meta));
 }
 

@@ -2,6 +2,10 @@
 
 #include "storage/free_pages.h"
 
+extern "C" {
+#include "port/pg_crc32c.h"
+}
+
 namespace avq {
 
 void report_damage(Relation index, BlockNumber block, const char* what) {
@@ -12,8 +16,8 @@ void report_damage(Relation index, BlockNumber block, const char* what) {
   pg_unreachable();
 }
 
-void init_page(Page page, PageKind kind, uint32 generation, uint32 owner, uint32 extent_pages,
-               uint32 extent_index) {
+void init_page(Page page, BlockNumber block, PageKind kind, uint32 generation, uint32 owner,
+               uint32 extent_pages, uint32 extent_index) {
   PageInit(page, BLCKSZ, 0);
   PageInfo* info = page_info(page);
   info->next = InvalidBlockNumber;
@@ -23,7 +27,38 @@ void init_page(Page page, PageKind kind, uint32 generation, uint32 owner, uint32
   info->kind = kind;
   info->generation = page_generation(kind, generation);
   info->page_id = kPageId;
+  info->block = block;
   reinterpret_cast<PageHeader>(page)->pd_lower = BLCKSZ;
+}
+
+uint32 page_crc(Page page) {
+  // The server sets the LSN and its own checksum later.
+  constexpr Size kFrom = offsetof(PageHeaderData, pd_flags);
+  constexpr Size kCrc = kInfoStart + offsetof(PageInfo, crc), kAfter = kCrc + sizeof(uint32);
+  pg_crc32c crc;
+  INIT_CRC32C(crc);
+  COMP_CRC32C(crc, page + kFrom, kCrc - kFrom);
+  COMP_CRC32C(crc, page + kAfter, BLCKSZ - kAfter);
+  FIN_CRC32C(crc);
+  return crc;
+}
+
+const char* kind_name(PageKind kind) {
+  switch (kind) {
+    case PageKind::meta:
+      return "the meta data";
+    case PageKind::model:
+      return "the model";
+    case PageKind::directory:
+      return "the directory";
+    case PageKind::codes:
+      return "codes";
+    case PageKind::copies:
+      return "copies";
+    case PageKind::free:
+      return "nothing";
+  }
+  return "an unknown kind";
 }
 
 void check_page(Relation index, BlockNumber block, Page page, PageKind kind) {
@@ -33,7 +68,16 @@ void check_page(Relation index, BlockNumber block, Page page, PageKind kind) {
       page_info(page)->page_id != kPageId) {
     report_damage(index, block, "not a page of an avq index");
   }
-  if (page_info(page)->kind != kind) report_damage(index, block, "a page of another kind");
+  const PageInfo* info = page_info(page);
+  if (info->kind != kind) {
+    report_damage(
+        index, block,
+        psprintf("a page of %s where one of %s belongs", kind_name(info->kind), kind_name(kind)));
+  }
+  if (info->block != block) {
+    report_damage(index, block,
+                  psprintf("a page of %s that belongs to block %u", kind_name(kind), info->block));
+  }
 }
 
 static void check_block_number(IndexFile& file, BlockNumber block) {
@@ -126,9 +170,11 @@ BlockNumber reserve_pages(IndexFile& file, PageKind kind, uint32 pages) {
   const BlockNumber first = BufferGetBlockNumber(buffers[0]);
   for (uint32 i = 0; i < pages; i++) {
     GenericXLogState* state = GenericXLogStart(file.relation);
-    PageInfo* info = page_info(GenericXLogRegisterBuffer(state, buffers[i], 0));
+    Page page = GenericXLogRegisterBuffer(state, buffers[i], 0);
+    PageInfo* info = page_info(page);
     info->kind = kind;
     info->generation = page_generation(kind, file.generation);
+    seal_page(page);
     log_change(state);
   }
   for (uint32 i = 0; i < pages; i++) UnlockReleaseBuffer(buffers[i]);
@@ -153,7 +199,8 @@ BlockNumber allocate_extent(IndexFile& file, PageKind kind, uint32 owner, uint32
     const uint32 end = Min(*pages, i + MAX_GENERIC_XLOG_PAGES);
     for (; i < end; i++) {
       Page page = GenericXLogRegisterBuffer(state, buffers[i], GENERIC_XLOG_FULL_IMAGE);
-      init_page(page, kind, file.generation, owner, *pages, i);
+      init_page(page, BufferGetBlockNumber(buffers[i]), kind, file.generation, owner, *pages, i);
+      seal_page(page);
     }
     log_change(state);
   }

@@ -68,11 +68,19 @@ inline void log_change(GenericXLogState* state) {
 inline char* payload(Page page) { return page + kPayloadStart; }
 inline PageInfo* page_info(Page page) { return reinterpret_cast<PageInfo*>(page + kInfoStart); }
 
-// An empty page of `kind`; its PageInfo says extent_pages and extent_index, next is invalid.
-void init_page(Page page, PageKind kind, uint32 generation, uint32 owner, uint32 extent_pages,
-               uint32 extent_index);
+// An empty page of `kind` at `block`; its PageInfo says extent_pages and extent_index, next is
+// invalid.
+void init_page(Page page, BlockNumber block, PageKind kind, uint32 generation, uint32 owner,
+               uint32 extent_pages, uint32 extent_index);
 
-// Errors unless the (locked) page has the shape of an avq page of this kind.
+// The checksum of what the page holds; seal_page() stores it, at the end of every change.
+uint32 page_crc(Page page);
+inline void seal_page(Page page) { page_info(page)->crc = page_crc(page); }
+
+// "codes" and so on, for messages.
+const char* kind_name(PageKind kind);
+
+// Errors unless the (locked) page has the shape of an avq page of this kind and knows its place.
 void check_page(Relation index, BlockNumber block, Page page, PageKind kind);
 
 // Pins and locks a page and checks it, its generation too. lock_mode: BUFFER_LOCK_SHARE or

@@ -13,7 +13,8 @@ namespace avq {
 
 class WalEdit {  // trivially destructible; an ereport in between loses nothing but the edit
  public:
-  WalEdit(IndexFile& file, Buffer main) : file_(&file), main_(main), state_(nullptr), count_(0) {}
+  WalEdit(IndexFile& file, Buffer main)
+      : file_(&file), main_(main), main_image_(nullptr), state_(nullptr), count_(0) {}
 
   Buffer main() const { return main_; }
 
@@ -41,12 +42,14 @@ class WalEdit {  // trivially destructible; an ereport in between loses nothing 
   // The image of the main page: after the last call of `page`, before finish().
   Page main_page() {
     if (state_ == nullptr) state_ = GenericXLogStart(file_->relation);
-    return GenericXLogRegisterBuffer(state_, main_, 0);
+    main_image_ = GenericXLogRegisterBuffer(state_, main_, 0);
+    return main_image_;
   }
 
   // Logs what is left and unlocks everything.
   void finish() {
-    log_change(state_);
+    seal_page(main_image_);
+    log_images();
     release_others();
     UnlockReleaseBuffer(main_);
   }
@@ -59,8 +62,12 @@ class WalEdit {  // trivially destructible; an ereport in between loses nothing 
 
  private:
   void flush() {
-    log_change(state_);
+    log_images();
     release_others();
+  }
+  void log_images() {
+    for (int i = 0; i < count_; i++) seal_page(images_[i]);
+    log_change(state_);
   }
   void release_others() {
     state_ = nullptr;
@@ -70,6 +77,7 @@ class WalEdit {  // trivially destructible; an ereport in between loses nothing 
 
   IndexFile* file_;
   Buffer main_;
+  Page main_image_;
   GenericXLogState* state_;
   Buffer buffers_[MAX_GENERIC_XLOG_PAGES];
   Page images_[MAX_GENERIC_XLOG_PAGES];

@@ -1,5 +1,5 @@
 # Eight clients insert, update, delete, search, VACUUM and check the index at the same time for 20
-# seconds: no errors, no row lost from a scan, none returned twice, no damage seen where is none.
+# seconds (AVQ_CLIENTS, AVQ_SECONDS: more): no errors, no row lost from a scan, none returned twice, no damage seen where is none.
 use strict;
 use warnings FATAL => 'all';
 
@@ -16,9 +16,12 @@ CREATE UNIQUE INDEX ON sources (id);
 CREATE INDEX words_cosine ON words USING avq (embedding vector_cosine_ops);
 SQL
 
+my $clients = $ENV{AVQ_CLIENTS} || 8;
+my $seconds = $ENV{AVQ_SECONDS} || 20;
+
 # A wrong count divides by zero, which pgbench reports as an error.
 $node->pgbench(
-  '--no-vacuum --client=8 --jobs=2 --time=20 --max-tries=1',
+  "--no-vacuum --client=$clients --jobs=2 --time=$seconds --max-tries=1",
   0,
   [qr/number of failed transactions: 0/],
   [qr/^$/],

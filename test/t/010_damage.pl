@@ -159,7 +159,7 @@ for my $name (sort keys %random) {
   }
   $quiet++ if $error{check} eq '';
 }
-diag("$quiet of 40 random damages pass avq_check (codes, scales and copies have no checksum)");
+is($quiet, 0, 'avq_check finds all random damage');
 
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|TRAP/, 'no crash');
 for my $name (sort keys %all) {

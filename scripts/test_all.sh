@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# make test-all: the checks that are too long, or need too much, for every day. By name, or all:
+#   clang       the library by clang, warnings are errors; likewise by gcc
+#   sanitizers  unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+#   fuzz        every fuzzer for FUZZ_SECONDS (60)
+#   long        the TAP tests of stop points, damage, memory and mixed load, ten times as long
+#   trixie      make test on PostgreSQL 17; sid: on 18; i386: 32 bits, on Debian's bookworm
+#   arm64       unit tests of core, cross-compiled, under qemu
+# The other systems are installed by debootstrap below AVQ_MATRIX (/var/tmp/avq-matrix) and kept;
+# they, and the packages that are missing, need root.
+set -uo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd "$avq_top" || exit 1
+
+matrix=${AVQ_MATRIX:-/var/tmp/avq-matrix}
+names=("$@")
+[ ${#names[@]} -gt 0 ] || names=(clang sanitizers fuzz long trixie sid i386 arm64)
+logs=$avq_top/build/test-all
+mkdir -p "$logs"
+
+need() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+  done
+  [ ${#missing[@]} = 0 ] || apt-get -q -y install --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# A copy of what git knows, as it is in the working tree.
+copy_sources() {
+  mkdir -p "$1"
+  git ls-files -z --cached --others --exclude-standard | tar -c --null -T - | tar -x -C "$1"
+}
+
+check_clang() {
+  need clang
+  local tree warnings='-Werror -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers'
+  tree=$(mktemp -d)
+  copy_sources "$tree"
+  make -s -C "$tree" -j"$(nproc)" all CXX=clang++ OPTFLAGS="$warnings" &&
+    make -s -C "$tree" clean && make -s -C "$tree" -j"$(nproc)" all OPTFLAGS="$warnings"
+  local result=$?
+  rm -rf "$tree"
+  return $result
+}
+
+check_sanitizers() { make -s unit SANITIZE=address,undefined; }
+
+check_fuzz() {
+  need clang
+  make -s -C test/fuzz fuzz
+}
+
+check_long() {
+  AVQ_ROUNDS=${AVQ_ROUNDS:-10} AVQ_CLIENTS=16 AVQ_SECONDS=${AVQ_SECONDS:-600} \
+    TAP_FILES="test/t/005_concurrency.pl test/t/020_stop_points.pl test/t/021_page_fuzz.pl test/t/024_memory.pl" \
+    make -s test SUITES=tap
+}
+
+# make test inside another Debian. Arguments: directory name, release, architecture.
+test_in() {
+  local root=$matrix/$1 result
+  if [ ! -e "$root/.installed" ]; then
+    need debootstrap
+    mkdir -p "$matrix"
+    debootstrap --variant=minbase --arch="$3" --include=make,git,ca-certificates,procps,locales \
+      "$2" "$root" && touch "$root/.installed" || return 1
+  fi
+  mkdir -p "$root/proc" "$root/dev" "$root/root"
+  mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
+  mountpoint -q "$root/dev" || mount --rbind /dev "$root/dev"
+  rm -rf "$root/root/avq"
+  copy_sources "$root/root/avq"
+  chroot "$root" env -i HOME=/root LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    make -C /root/avq test
+  result=$?
+  umount -l "$root/dev" "$root/proc"
+  return $result
+}
+check_trixie() { test_in trixie trixie amd64; }
+check_sid() { test_in sid sid amd64; }
+check_i386() { test_in i386 bookworm i386; }
+
+check_arm64() {
+  dpkg --add-architecture arm64 && apt-get -q update >/dev/null
+  need g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libhwy1:arm64 libgtest-dev:arm64 libgtest1.12:arm64 ||
+    need g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libgtest-dev:arm64
+  local tree
+  tree=$(mktemp -d)
+  copy_sources "$tree"
+  # A static program needs no libraries of that machine at run time.
+  make -s -C "$tree/test/unit" -j"$(nproc)" CXX=aarch64-linux-gnu-g++ LDFLAGS=-static \
+    ../../build/unit_tests && qemu-aarch64 "$tree/build/unit_tests" --gtest_brief=1
+  local result=$?
+  rm -rf "$tree"
+  return $result
+}
+
+failed=0
+summary=()
+for name in "${names[@]}"; do
+  say "$name"
+  begin=$SECONDS
+  if "check_$name" >"$logs/$name.log" 2>&1; then verdict=ok; else verdict=FAILED failed=1; fi
+  tail -n 8 "$logs/$name.log"
+  summary+=("$name: $verdict, $((SECONDS - begin)) s")
+done
+say "summary (outputs: build/test-all)"
+printf '%s\n' "${summary[@]}"
+exit $failed
