@@ -67,7 +67,7 @@ void dot_rows_int8(const int16_t* query, const int8_t* rows, size_t count, size_
 
 // --- rerank copies ------------------------------------------------------------------------------
 
-// IEEE half, round to nearest even. Values must lie within half's range.
+// IEEE half, round to nearest even. Values must lie within half's range, halves be finite.
 void float_to_half(const float* in, uint16_t* out, size_t count) noexcept;
 void half_to_float(const uint16_t* in, float* out, size_t count) noexcept;
 float dot_half(const float* query, const uint16_t* copy, size_t dims) noexcept;

@@ -132,34 +132,28 @@ void check_routing(Source& source) {
 
 void check_copies(Source& source) {
   const size_t n = source.below(200);
-  const auto halves = source.many<uint16_t>(n);
+  auto halves = source.many<uint16_t>(n);
+  for (uint16_t& half : halves) {  // finite ones
+    if ((half >> 10 & 31) == 31) half &= 0x83ff;
+  }
   std::vector<float> values(n);
   avq::half_to_float(halves.data(), values.data(), n);
-  std::vector<float> finite = values;
   for (size_t i = 0; i < n; ++i) {
     const int exponent = halves[i] >> 10 & 31, fraction = halves[i] & 1023;
     double exact =
         exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
-    if (exponent == 31) exact = fraction == 0 ? INFINITY : NAN;
     if (halves[i] >> 15) exact = -exact;
-    require(std::isnan(exact)
-                ? std::isnan(values[i])
-                : values[i] == exact && std::signbit(values[i]) == std::signbit(exact),
-            "half_to_float");
-    if (exponent == 31) finite[i] = 1;
+    require(values[i] == exact && std::signbit(values[i]) == std::signbit(exact), "half_to_float");
   }
   std::vector<uint16_t> back(n);
-  avq::float_to_half(finite.data(), back.data(), n);
-  for (size_t i = 0; i < n; ++i) {
-    require((halves[i] >> 10 & 31) == 31 || back[i] == halves[i], "halves come back as they were");
-  }
+  avq::float_to_half(values.data(), back.data(), n);
+  require(back == halves, "halves come back as they were");
   const auto query = source.floats(n);
   const auto bytes = source.many<int8_t>(n);
   double dot = 0, dots = 0, int8 = 0, int8s = 0;
-  avq::half_to_float(back.data(), finite.data(), n);
   for (size_t i = 0; i < n; ++i) {
-    dot += double{query[i]} * finite[i];
-    dots += std::abs(double{query[i]} * finite[i]);
+    dot += double{query[i]} * values[i];
+    dots += std::abs(double{query[i]} * values[i]);
     int8 += double{query[i]} * bytes[i];
     int8s += std::abs(double{query[i]} * bytes[i]);
   }
