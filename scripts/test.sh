@@ -70,6 +70,18 @@ make_stopping_postgres() {
   stopping=$(dirname "$work/pg-stopping$("$pg_config" --bindir)")
 }
 
+# An older PostgreSQL to upgrade from, where OLD_PG_CONFIG names one.
+make_old_postgres() {
+  old_postgres=
+  [ -n "${OLD_PG_CONFIG:-}" ] || return 0
+  local tree=$work/old-tree
+  cp -r "$work/tree" "$tree"
+  make -s -C "$tree" clean PG_CONFIG="$OLD_PG_CONFIG"
+  make -s -C "$tree" -j"$(nproc)" all PG_CONFIG="$OLD_PG_CONFIG"
+  copy_postgres "$OLD_PG_CONFIG" "$work/pg-old" "$tree"
+  old_postgres=$(dirname "$work/pg-old$("$OLD_PG_CONFIG" --bindir)")
+}
+
 # A file system that is soon full, where we may mount one.
 make_small_disk() {
   small_disk=
@@ -90,7 +102,7 @@ run_tap() {
   "${as_server[@]}" env -u PGHOST -u PGUSER -u PGDATABASE -u PGPORT \
     TMPDIR="$work/t" TESTDIR="$work/tree" TESTDATADIR="$out" TESTLOGDIR="$out/log" \
     PG_REGRESS="$pgxs_dir/src/test/regress/pg_regress" \
-    AVQ_SMALL_DISK="$small_disk" AVQ_STOPPING_POSTGRES="$stopping" \
+    AVQ_SMALL_DISK="$small_disk" AVQ_OLD_POSTGRES="$old_postgres" AVQ_STOPPING_POSTGRES="$stopping" \
     share_contrib_dir="$("$pg_bin/pg_config" --sharedir)/extension" \
     prove -j "$(nproc)" -I "$pgxs_dir/src/test/perl" -I test/lib --timer --failures \
     ${TAP_FILES:-test/t/*.pl}
@@ -123,6 +135,7 @@ if wants tap; then
   make -s -C "$work/tree/test/modules/overwrite" install PG_CONFIG="$pg_config" DESTDIR="$work/pg" >/dev/null
   make_stopping_postgres
   make_small_disk
+  make_old_postgres
 fi
 wants tap && run_suite tap '^(test/t/.*Failed: [1-9]|Files=|Result:)' run_tap
 

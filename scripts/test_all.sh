@@ -5,6 +5,7 @@
 #   fuzz        every fuzzer for FUZZ_SECONDS (60)
 #   long        the TAP tests of stop points, damage, memory and mixed load, ten times as long
 #   trixie      make test on PostgreSQL 17; sid: on 18; i386: 32 bits, on Debian's bookworm
+#   upgrade     pg_upgrade from PostgreSQL 15 to 17, in the system of trixie
 #   arm64       unit tests of core, cross-compiled, under qemu
 # The other systems are installed by debootstrap below AVQ_MATRIX (/var/tmp/avq-matrix) and kept;
 # they, and the packages that are missing, need root.
@@ -14,7 +15,7 @@ cd "$avq_top" || exit 1
 
 matrix=${AVQ_MATRIX:-/var/tmp/avq-matrix}
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(clang sanitizers fuzz long trixie sid i386 arm64)
+[ ${#names[@]} -gt 0 ] || names=(clang sanitizers fuzz long trixie upgrade sid i386 arm64)
 logs=$avq_top/build/test-all
 mkdir -p "$logs"
 
@@ -64,20 +65,31 @@ test_in() {
     need debootstrap
     mkdir -p "$matrix"
     debootstrap --variant=minbase --arch="$3" --include=make,git,ca-certificates,procps,locales \
-      "$2" "$root" && touch "$root/.installed" || return 1
+        "$2" "$root" && touch "$root/.installed" || return 1
   fi
   mkdir -p "$root/proc" "$root/dev" "$root/root"
   mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
-  mountpoint -q "$root/dev" || mount --rbind /dev "$root/dev"
+  mountpoint -q "$root/dev" || { mount --rbind /dev "$root/dev" && mount --make-rslave "$root/dev"; }
   rm -rf "$root/root/avq"
   copy_sources "$root/root/avq"
   chroot "$root" env -i HOME=/root LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-    make -C /root/avq test
+    sh -c "cd /root/avq && ${4:-make test}"
   result=$?
   umount -l "$root/dev" "$root/proc"
   return $result
 }
 check_trixie() { test_in trixie trixie amd64; }
+check_upgrade() {
+  test_in trixie trixie amd64 '
+    sed "s/trixie/bookworm/g" /etc/apt/sources.list >/etc/apt/sources.list.d/bookworm.list &&
+    printf "Package: *\nPin: release n=bookworm\nPin-Priority: 100\n" >/etc/apt/preferences.d/bookworm &&
+    apt-get -q update && mkdir -p /etc/postgresql-common/createcluster.d &&
+    echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/avq.conf &&
+    apt-get -q -y install --no-install-recommends postgresql-15 postgresql-server-dev-15 \
+      postgresql-17 postgresql-server-dev-17 g++ libeigen3-dev libhwy-dev libipc-run-perl libgtest-dev &&
+    PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config OLD_PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config \
+      TAP_FILES=test/t/026_upgrade.pl make test SUITES=tap'
+}
 check_sid() { test_in sid sid amd64; }
 check_i386() { test_in i386 bookworm i386; }
 

@@ -68,7 +68,9 @@ CREATE UNIQUE INDEX ON loose USING avq (w);
 CREATE INDEX ON loose USING avq (w DESC);
 CREATE INDEX ON loose USING avq (w NULLS FIRST);
 CREATE INDEX ON loose USING avq (w vector_l1_ops);
-ALTER TABLE loose ADD EXCLUDE USING avq (w WITH =);
+\set VERBOSITY sqlstate
+ALTER TABLE loose ADD EXCLUDE USING avq (w WITH =);  -- 17 words it otherwise
+\set VERBOSITY default
 CREATE INDEX loose_w ON loose USING avq (w);
 CLUSTER loose USING loose_w;
 

@@ -102,7 +102,7 @@ TEST(Frontier, ReadyRowsLeaveNearestFirst) {
   std::vector<ReadyRow> heap;
   const double keys[] = {3, 1, 2, 1, 3, -1, 2, std::numeric_limits<double>::infinity()};
   for (size_t i = 0; i < std::size(keys); ++i) {
-    heap.push_back({keys[i], keys[i], 100 - i, true});
+    heap.push_back({keys[i], keys[i], 100 - i, true, 0});
     std::push_heap(heap.begin(), heap.end(), Farther{});
   }
   std::vector<std::pair<double, uint64_t>> order;
