@@ -35,7 +35,7 @@ copy_sources() {
 
 check_clang() {
   need clang
-  local tree warnings='-Werror -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers'
+  local tree warnings='-Werror -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-unknown-warning-option -Wno-ignored-attributes'
   tree=$(mktemp -d)
   copy_sources "$tree"
   make -s -C "$tree" -j"$(nproc)" all CXX=clang++ OPTFLAGS="$warnings" &&
