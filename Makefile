@@ -18,7 +18,8 @@ OPTFLAGS ?=
 STOP_POINTS ?=# 1: a library for the tests, see src/stop_point.h
 override with_llvm = no
 PG_CPPFLAGS = -Isrc -isystem /usr/include/eigen3 -MMD -MP $(if $(STOP_POINTS),-DAVQ_STOP_POINTS)
-PG_CXXFLAGS = -std=c++20 -O3 $(OPTFLAGS) -fno-math-errno -ffp-contract=off \
+# -Wno-psabi: vector types are passed between our own functions only.
+PG_CXXFLAGS = -std=c++20 -O3 $(OPTFLAGS) -fno-math-errno -ffp-contract=off -Wno-psabi \
 	-Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-register
 SHLIB_LINK = -lhwy -lhwy_contrib -lstdc++ -lm -Wl,--version-script=src/avq.map
 

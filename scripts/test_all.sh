@@ -3,7 +3,8 @@
 #   clang       the library by clang, warnings are errors; likewise by gcc
 #   sanitizers  unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   fuzz        every fuzzer for FUZZ_SECONDS (60)
-#   long        the TAP tests of stop points, damage, memory and mixed load, ten times as long
+#   long        the TAP tests of stop points, damage, values, memory and mixed load, ten times as long
+#   sqlsmith    QUERIES (20,000) random statements
 #   trixie      make test on PostgreSQL 17; sid: on 18; i386: 32 bits, on Debian's bookworm
 #   upgrade     pg_upgrade from PostgreSQL 15 to 17, in the system of trixie
 #   arm64       unit tests of core, cross-compiled, under qemu
@@ -15,7 +16,7 @@ cd "$avq_top" || exit 1
 
 matrix=${AVQ_MATRIX:-/var/tmp/avq-matrix}
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(clang sanitizers fuzz long trixie upgrade sid i386 arm64)
+[ ${#names[@]} -gt 0 ] || names=(clang sanitizers fuzz sqlsmith long trixie upgrade sid i386 arm64)
 logs=$avq_top/build/test-all
 mkdir -p "$logs"
 
@@ -54,8 +55,13 @@ check_fuzz() {
 
 check_long() {
   AVQ_ROUNDS=${AVQ_ROUNDS:-10} AVQ_CLIENTS=16 AVQ_SECONDS=${AVQ_SECONDS:-600} \
-    TAP_FILES="test/t/005_concurrency.pl test/t/020_stop_points.pl test/t/021_page_fuzz.pl test/t/024_memory.pl" \
+    TAP_FILES="test/t/005_concurrency.pl test/t/020_stop_points.pl test/t/021_page_fuzz.pl test/t/024_memory.pl test/t/027_values.pl" \
     make -s test SUITES=tap
+}
+
+check_sqlsmith() {
+  need sqlsmith
+  scripts/sqlsmith.sh
 }
 
 # make test inside another Debian. Arguments: directory name, release, architecture.

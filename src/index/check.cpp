@@ -170,7 +170,7 @@ bool check_address(Check* check, BlockNumber near, uint32 copy) {
   }
   // Rows inserted meanwhile may have copies behind the blocks that were counted at first.
   if (place.run >= check->blocks &&
-      place.run + copies.run_pages > RelationGetNumberOfBlocks(check->file.relation)) {
+      uint64{place.run} + copies.run_pages > RelationGetNumberOfBlocks(check->file.relation)) {
     damaged(check, near, "a copy address beyond the end of the index");
   }
   if (!in_walk(check, place.run + copies.run_pages - 1)) return false;

@@ -250,7 +250,8 @@ ExactAnswers find_exact(Relation heap, Relation index, const CachedIndex* cached
   info->ii_Concurrent = true;
   info->ii_Unique = false;
   TableScanDesc scan = table_beginscan_strat(heap, snapshot, 0, nullptr, true, false);
-  table_index_build_scan(heap, index, info, false, false, take_row, &pass, scan);
+  // The scan itself was begun without synchronisation; asserted with a scan of the caller's: true.
+  table_index_build_scan(heap, index, info, true, false, take_row, &pass, scan);
   flush_batch(&pass);
 
   for (Size query = 0; query < count; query++) {
