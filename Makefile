@@ -21,6 +21,10 @@ PG_CPPFLAGS = -Isrc -isystem /usr/include/eigen3 -MMD -MP $(if $(STOP_POINTS),-D
 # -Wno-psabi: vector types are passed between our own functions only.
 PG_CXXFLAGS = -std=c++20 -O3 $(OPTFLAGS) -fno-math-errno -ffp-contract=off -Wno-psabi \
 	-Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-register
+# Without SSE2, i386 computes with 80 bits or 32 as registers have it: no two places agree on a distance.
+ifneq ($(filter i%86-%,$(shell $(CXX) -dumpmachine)),)
+PG_CXXFLAGS += -msse2 -mfpmath=sse
+endif
 SHLIB_LINK = -lhwy -lhwy_contrib -lstdc++ -lm -Wl,--version-script=src/avq.map
 
 PG_CONFIG ?= pg_config

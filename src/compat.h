@@ -51,6 +51,14 @@ inline void prefetch_descriptor(Buffer buffer) {
   __builtin_prefetch(GetBufferDescriptor(static_cast<uint32>(buffer - 1)), 1, 3);
 }
 
+// Error 72000 if the snapshot may miss rows that VACUUM has removed by old_snapshot_threshold (gone
+// in 17).
+inline void check_snapshot_age(Snapshot snapshot, Relation relation, Page page) {
+#if PG_VERSION_NUM < 170000
+  TestForOldSnapshot(snapshot, relation, page);
+#endif
+}
+
 // For code of others that runs with its owner's rights (17: as in REINDEX and the like).
 inline void restrict_search_path() {
 #if PG_VERSION_NUM >= 170000

@@ -186,7 +186,7 @@ bool check_address(Check* check, BlockNumber near, uint32 copy) {
 
 void check_slot(Check* check, BlockNumber near, uint32 list, const SlotSeen& slot) {
   const MetaPage& meta = check->meta;
-  if (!ItemPointerIsValid(&slot.tid)) damaged(check, near, "a live slot without a row");
+  if (!ItemPointerIsValid(&slot.tid)) damaged(check, near, kSlotWithoutRow);
   if (list < meta.shape.lists) {
     const float scale = bfloat16_to_float(slot.scale);
     if (!std::isfinite(scale) || scale < 0 || !std::isfinite(slot.offset)) {

@@ -38,6 +38,13 @@ void read_comparable(Relist* relist, uint32 copy, float* out) {
       [&](const char* record) { read_copy_floats(meta.rerank, record, meta.shape.dims, out); });
 }
 
+int64 checked_tid(Relist* relist, ItemPointer tid) {
+  if (!ItemPointerIsValid(tid)) {
+    report_damage(relist->index, kMetaBlock, kSlotWithoutRow);
+  }
+  return tid_to_int64(tid);
+}
+
 void remember_used(Relist* relist, uint32 used) {
   SeenBits* seen = &relist->seen;
   if (seen->count == seen->room) {
@@ -150,7 +157,7 @@ void pass_block(Relist* relist, uint32 list, uint32 seen_before, bool first_pass
        fresh &= fresh - 1) {
     const int slot = __builtin_ctz(fresh);
     ItemPointerData tid = tids[slot];
-    const int64 number = tid_to_int64(&tid);
+    const int64 number = checked_tid(relist, &tid);
     if (list < relist->old_meta.shape.lists) {
       add_coded(relist, {block.copy(slot), false, number});
     } else {
@@ -167,29 +174,29 @@ void pass_list(Relist* relist, uint32 list, bool first_pass) {
   ListEntry entry;
   read_entry(relist->old_file, relist->old_meta, list, &entry);
   const ListMark before = first_pass ? ListMark{entry.head, 0, 0, 0} : relist->marks[list];
-  ListMark after = {entry.open, entry.open_block, 0, relist->seen.count};
+  // The next pass begins at the first block with a slot that an insert may take meanwhile; those of
+  // dead rows that own a copy are in our hands, and nothing else is freed. `open` may lie far
+  // before.
+  ListMark after = {before.extent, before.block, 0, relist->seen.count};
+  bool marked = false;
   uint32 number = 0;
-  // `open` may lie behind the last block of its extent; extents that others append meanwhile
-  // follow.
-  bool at_open = before.extent == entry.open;
-  bool beyond_open = at_open && before.block >= entry.open_block;
   walk_old_list(relist, list, before.extent, before.block,
                 [&](BlockNumber extent, uint32 block, const BlockView& view) {
-                  beyond_open |= extent == entry.open ? block >= entry.open_block : at_open;
-                  at_open |= extent == entry.open;
                   const uint32 seen_before =
                       number < before.blocks ? relist->seen_before.bits[before.first + number] : 0;
                   number++;
-                  if (beyond_open) {
-                    remember_used(relist, view.header()->used);
+                  const BlockHeader* header = view.header();
+                  if (!marked) {
+                    marked = ~(header->used | header->owns) != 0;
+                    after.extent = extent;
+                    after.block = marked ? block : block + 1;  // or behind the last one
+                  }
+                  if (marked) {
+                    remember_used(relist, header->used);
                     after.blocks++;
                   }
                   pass_block(relist, list, seen_before, first_pass, view);
                 });
-  if (!at_open) {
-    report_damage(relist->index, entry_place(relist->old_meta, list).block,
-                  "a list's entry that does not fit its chain");
-  }
   relist->marks[list] = after;
 }
 
@@ -208,7 +215,7 @@ float* sample_copies(Relist* relist, Size wanted, BlockNumber pages, Size* sampl
       for (uint32 rows = header->used & ~header->spilled; rows != 0; rows &= rows - 1) {
         const int slot = __builtin_ctz(rows);
         ItemPointerData pointer = block.tids()[slot];
-        const uint64 tid = static_cast<uint64>(tid_to_int64(&pointer));
+        const uint64 tid = static_cast<uint64>(checked_tid(relist, &pointer));
         if (wants_row(&chosen, tid)) copies[take_row(&chosen, tid)] = block.copy(slot);
       }
     });

@@ -21,6 +21,7 @@ struct TidWalk {
   uint32 skip;         // a list to pass over; 0 = none
   BlockNumber extent;  // of the list; invalid: take the list's head
   uint32 block;        // in the extent
+  ChainCount chain;    // of the list
   uint32 count, at;
   uint64 tids[16 * kBlockRows];
 };
@@ -63,7 +64,9 @@ bool refill_walk(ScanState* state) {
     if (walk->extent == InvalidBlockNumber) {
       walk->extent = cached->heads[walk->list];
       walk->block = 0;
+      walk->chain = {};
     }
+    if (walk->block == 0) walk->chain.step(state->file, walk->extent);
     Buffer first = read_page(state->file, walk->extent, PageKind::codes, BUFFER_LOCK_SHARE);
     const PageInfo* info = check_list_page(state->file, first, walk->list, 0);
     const uint32 blocks = extent_blocks(info->extent_pages, layout);
@@ -80,6 +83,7 @@ bool refill_walk(ScanState* state) {
                         reinterpret_cast<char*>(&header));
       uint32 wanted = header.used & ~header.spilled;
       if (wanted == 0) continue;
+      // Under the locks of all their pages: no TID is half of one row and half of another.
       read_extent_bytes(state->file, walk->extent, PageKind::codes, start + layout.tids,
                         sizeof(tids), reinterpret_cast<char*>(tids));
       for (; wanted != 0; wanted &= wanted - 1) {
@@ -125,6 +129,7 @@ void start(IndexScanDesc scan) {
 
   MemoryContext caller = MemoryContextSwitchTo(state->context);
   state->file = open_file(scan->indexRelation);
+  state->file.snapshot = scan->xs_snapshot;
   CachedIndex* cached = acquire_cached(state->file);
   if (cached != state->cached) {
     if (state->reference != nullptr) release_cached(state->reference);

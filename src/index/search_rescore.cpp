@@ -117,6 +117,9 @@ void check_tid(const HeapReader* reader, CachedIndex* cached, uint64 tid) {
   if (!reader->heap) return;
   ItemPointerData pointer;
   unpack_tid(tid, &pointer);
+  if (!ItemPointerIsValid(&pointer)) {
+    report_damage(reader->scan->indexRelation, kMetaBlock, kSlotWithoutRow);
+  }
   const BlockNumber block = ItemPointerGetBlockNumberNoCheck(&pointer);
   BlockNumber* blocks = &cached->table_blocks;
   if (block < *blocks) return;

@@ -34,6 +34,9 @@ uint32 dead_slots(Vacuum* vacuum, BlockNumber extent, uint64 start, const BlockL
   uint32 dead = 0;
   for (uint32 used = header->used; used != 0; used &= used - 1) {
     const int slot = __builtin_ctz(used);
+    if (!ItemPointerIsValid(&tids[slot])) {
+      report_damage(vacuum->file.relation, extent, kSlotWithoutRow);
+    }
     if (vacuum->callback(&tids[slot], vacuum->callback_state)) dead |= 1u << slot;
   }
   return dead;
@@ -123,7 +126,9 @@ void visit_lists(Vacuum* vacuum, IndexBulkDeleteResult* stats) {
     const BlockLayout& layout = layout_of(vacuum->geometry, vacuum->meta, list);
     ListTotals totals = {};
     totals.open = InvalidBlockNumber;
+    ChainCount chain = {};
     for (BlockNumber extent = entry.head; extent != InvalidBlockNumber;) {
+      chain.step(vacuum->file, extent);
       Buffer buffer = read_page(vacuum->file, extent, PageKind::codes, BUFFER_LOCK_SHARE);
       const PageInfo* info = check_list_page(vacuum->file, buffer, list, 0);
       const uint32 pages = info->extent_pages;

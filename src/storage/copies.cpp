@@ -17,7 +17,7 @@ bool reserve_copy(WalEdit& edit, const CopyLayout& layout, BlockNumber run, uint
 }
 
 void write_copy(WalEdit& edit, const CopyLayout& layout, uint32 address, const char* record) {
-  const CopyPlace place = copy_place(layout, address);
+  const CopyPlace place = checked_copy_place(edit.index(), layout, address);
   uint64 start = uint64{place.record} * layout.bytes;
   uint32 left = layout.bytes;
   while (left > 0) {

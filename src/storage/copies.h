@@ -20,15 +20,21 @@ inline uint64 copy_address(const CopyLayout& layout, BlockNumber run, uint32 rec
   return (uint64{run} << layout.index_bits) | record;
 }
 
+// The same for an address that a page has given, which is damaged if it is beyond its run.
+inline CopyPlace checked_copy_place(Relation index, const CopyLayout& layout, uint32 address) {
+  const CopyPlace place = copy_place(layout, address);
+  if (place.record >= layout.run_records) {
+    report_damage(index, place.run, "an address beyond its run of copies");
+  }
+  return place;
+}
+
 // Calls visit(const char* record) for the copy at `address`, under the share lock of its page (or
 // on `scratch`, room for one record, if the record crosses a page's end).
 template <class Visit>
 void read_copy(IndexFile& file, const CopyLayout& layout, uint32 address, char* scratch,
                Visit&& visit) {
-  const CopyPlace place = copy_place(layout, address);
-  if (place.record >= layout.run_records) {
-    report_damage(file.relation, place.run, "an address beyond its run of copies");
-  }
+  const CopyPlace place = checked_copy_place(file.relation, layout, address);
   const uint64 start = uint64{place.record} * layout.bytes;
   const uint32 at = start % kPayload;
   if (at + layout.bytes <= kPayload) {

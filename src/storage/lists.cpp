@@ -37,7 +37,8 @@ bool claim_slot(IndexFile& file, uint32 list, const ListEntry& entry, const Bloc
                 FreeSlots which, SlotClaim* claim) {
   BlockNumber extent = entry.open;
   uint32 block = entry.open_block;
-  while (extent != InvalidBlockNumber) {
+  for (ChainCount chain = {}; extent != InvalidBlockNumber;) {
+    chain.step(file, extent);
     Buffer first = read_page(file, extent, PageKind::codes, BUFFER_LOCK_SHARE);
     const PageInfo* info = check_list_page(file, first, list, 0);
     const BlockNumber next = info->next;

@@ -30,6 +30,17 @@ EntryPlace entry_place(const MetaPage& meta, uint32 list);
 // The PageInfo of a (locked) page of a list, checked to be page `index` of an extent of `list`.
 const PageInfo* check_list_page(IndexFile& file, Buffer buffer, uint32 list, uint32 index);
 
+inline constexpr char kSlotWithoutRow[] = "a live slot without a row";
+inline constexpr char kChainCircle[] = "a list's extents form a circle";
+
+// Whether a page's end, `shown` bytes behind a block's beginning, cuts a TID in two. An insert that
+// comes between the reading of the two pages would leave half of the old TID and half of its own:
+// another row's, perhaps.
+inline bool cuts_tid(const BlockLayout& layout, uint32 shown) {
+  return shown > layout.tids && shown < layout.tids + kBlockRows * sizeof(ItemPointerData) &&
+         (shown - layout.tids) % sizeof(ItemPointerData) != 0;
+}
+
 // A block seen by a walk. Bytes are valid during the visit only.
 struct BlockView {
   const char* bytes;
@@ -66,6 +77,7 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
                       char* carry, BlockNumber after, Visitor& visitor) {
   uint32 pages_read = 0;
   BlockNumber extent = head;
+  Buffer torn = InvalidBuffer;  // a page whose end cuts a TID: locked until the next one is
   while (extent != InvalidBlockNumber) {
     BlockNumber next = InvalidBlockNumber;
     uint32 pages = 1, blocks = 0;  // blocks: that are left
@@ -84,6 +96,8 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
     for (uint32 i = 0; i < pages; i++) {
       CHECK_FOR_INTERRUPTS();
       Buffer buffer = read_page(file, extent + i, PageKind::codes, BUFFER_LOCK_SHARE);
+      if (BufferIsValid(torn)) UnlockReleaseBuffer(torn);
+      torn = InvalidBuffer;
       const PageInfo* info = check_list_page(file, buffer, list, i);
       if (i == 0) {
         pages = info->extent_pages;
@@ -122,10 +136,11 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
         blocks--;
         if (ahead != nullptr) prefetch_bytes(ahead + (BLCKSZ - left), left);
         show(at, left);
+        if (cuts_tid(layout, left)) torn = buffer;
       }
-      UnlockReleaseBuffer(buffer);
+      if (buffer != torn) UnlockReleaseBuffer(buffer);
       if (++pages_read > file.blocks && pages_read > RelationGetNumberOfBlocks(file.relation)) {
-        report_damage(file.relation, extent, "a list's extents form a circle");
+        report_damage(file.relation, extent, kChainCircle);
       }
     }
     extent = next;
@@ -133,13 +148,25 @@ uint32 for_each_block(IndexFile& file, BlockNumber head, uint32 list, const Bloc
   return pages_read;
 }
 
+// Counts the extents of a chain as it is walked, to stop at a circle.
+struct ChainCount {
+  BlockNumber extents;
+
+  void step(IndexFile& file, BlockNumber extent) {
+    if (++extents > file.blocks && extents > RelationGetNumberOfBlocks(file.relation)) {
+      report_damage(file.relation, extent, kChainCircle);
+    }
+  }
+};
+
 // Calls visit(extent, block, const BlockView&) for the list's blocks from a place on, with no lock
 // held: the header and the columns are there, codes are not. `carry` has room for them; pause() is
 // called before each block.
 template <class Pause, class Visit>
 void walk_blocks(IndexFile& file, uint32 list, const BlockLayout& layout, BlockNumber extent,
                  uint32 block, char* carry, Pause&& pause, Visit&& visit) {
-  while (extent != InvalidBlockNumber) {
+  for (ChainCount chain = {}; extent != InvalidBlockNumber;) {
+    chain.step(file, extent);
     Buffer first = read_page(file, extent, PageKind::codes, BUFFER_LOCK_SHARE);
     const PageInfo info = *check_list_page(file, first, list, 0);
     UnlockReleaseBuffer(first);

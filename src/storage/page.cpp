@@ -114,6 +114,7 @@ Buffer read_page(IndexFile& file, BlockNumber block, PageKind kind, int lock_mod
   if (page_info(page)->generation != page_generation(kind, file.generation)) {
     report_damage(file.relation, block, "a page of another generation");
   }
+  check_snapshot_age(file.snapshot, file.relation, page);
   return buffer;
 }
 
@@ -121,20 +122,23 @@ void read_extent_bytes(IndexFile& file, BlockNumber first, PageKind kind, uint64
                        uint32 length, char* out, Buffer held) {
   BlockNumber block = first + static_cast<BlockNumber>(start / kPayload);
   uint32 at = start % kPayload;
+  Buffer before = InvalidBuffer;  // the page before stays locked until this one is
   while (length > 0) {
     const uint32 take = Min(length, static_cast<uint32>(kPayload) - at);
     if (BufferIsValid(held) && BufferGetBlockNumber(held) == block) {
       memcpy(out, payload(BufferGetPage(held)) + at, take);
     } else {
       Buffer buffer = read_page(file, block, kind, BUFFER_LOCK_SHARE);
+      if (BufferIsValid(before)) UnlockReleaseBuffer(before);
+      before = buffer;
       memcpy(out, payload(BufferGetPage(buffer)) + at, take);
-      UnlockReleaseBuffer(buffer);
     }
     out += take;
     length -= take;
     block++;
     at = 0;
   }
+  if (BufferIsValid(before)) UnlockReleaseBuffer(before);
 }
 
 constexpr uint32 kMostHeldPages = 64;  // at a time: each keeps a buffer pinned and locked
@@ -144,6 +148,7 @@ static BlockNumber extend_by(IndexFile& file, uint32 pages, Buffer* buffers) {
   BlockNumber first = InvalidBlockNumber;
   if (!local) LockRelationForExtension(file.relation, ExclusiveLock);
   for (uint32 i = 0; i < pages; i++) {
+    if (buffers == nullptr) CHECK_FOR_INTERRUPTS();  // no content lock is held
     Buffer buffer = extend_fork(file.relation, MAIN_FORKNUM);
     AVQ_STOP_POINT("page_added");
     const BlockNumber block = BufferGetBlockNumber(buffer);

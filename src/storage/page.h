@@ -24,10 +24,11 @@ struct IndexFile {
   RecentBuffers* recent;          // or null
   BufferAccessStrategy strategy;  // of VACUUM: a few buffers, reused; else null
   uint32 generation;              // that pages are expected to have, or get: read_meta sets it
+  Snapshot snapshot;              // of the scan that reads; else null
 };
 
 inline IndexFile open_file(Relation relation, BufferAccessStrategy strategy = nullptr) {
-  return {relation, RelationGetNumberOfBlocks(relation), nullptr, strategy, 0};
+  return {relation, RelationGetNumberOfBlocks(relation), nullptr, strategy, 0, nullptr};
 }
 
 // What PageInfo says of the generation of a page of this kind.

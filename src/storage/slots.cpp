@@ -129,7 +129,7 @@ uint32 reserve_copy_apart(IndexFile& file, MetaPage* meta, const ListGeometry& g
 // Writes a reserved record, which no slot points to yet, as a change of its own.
 void write_copy_apart(IndexFile& file, const CopyLayout& layout, uint32 address,
                       const char* record) {
-  const CopyPlace place = copy_place(layout, address);
+  const CopyPlace place = checked_copy_place(file.relation, layout, address);
   const uint64 start = uint64{place.record} * layout.bytes;
   const BlockNumber first = place.run + static_cast<BlockNumber>(start / kPayload);
   WalEdit edit(file, read_page(file, first, PageKind::copies, BUFFER_LOCK_EXCLUSIVE));

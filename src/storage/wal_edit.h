@@ -17,18 +17,18 @@ class WalEdit {  // trivially destructible; an ereport in between loses nothing 
       : file_(&file), main_(main), main_image_(nullptr), state_(nullptr), count_(0) {}
 
   Buffer main() const { return main_; }
+  Relation index() const { return file_->relation; }
 
   // The editable image of another page of the index; valid until the next call of `page`. A new
   // page is one that is locked already by the caller, who gives it away.
   Page page(BlockNumber block, PageKind kind) {
     for (int i = 0; i < count_; i++) {
-      if (BufferGetBlockNumber(buffers_[i]) == block) return images_[i];
+      if (BufferGetBlockNumber(buffers_[i]) != block) continue;
+      if (page_info(images_[i])->kind != kind) report_wrong_address(block);
+      return images_[i];
     }
-    // Only a damaged address can name it; locking it again would wait for ourselves, for ever.
-    if (BufferGetBlockNumber(main_) == block) {
-      report_damage(file_->relation, block,
-                    "an address of copies or codes that names another page");
-    }
+    // Locking it again would wait for ourselves, for ever.
+    if (BufferGetBlockNumber(main_) == block) report_wrong_address(block);
     return add(read_page(*file_, block, kind, BUFFER_LOCK_EXCLUSIVE));
   }
   Page add(Buffer locked) {
@@ -61,6 +61,9 @@ class WalEdit {  // trivially destructible; an ereport in between loses nothing 
   }
 
  private:
+  [[noreturn]] void report_wrong_address(BlockNumber block) {
+    report_damage(file_->relation, block, "an address of copies or codes that names another page");
+  }
   void flush() {
     log_images();
     release_others();

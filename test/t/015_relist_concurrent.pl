@@ -100,9 +100,11 @@ SELECT 1 / (count(*) = 50 AND count(DISTINCT id) = 50)::int FROM
   (SELECT id FROM growing ORDER BY embedding <=> (SELECT embedding FROM sources WHERE id = :a)
    LIMIT 50) s;
 SQL
-for (1 .. 60) {
+for my $burst (1 .. 60) {
+  # The scripts are files: each burst's need names of their own.
+  my %scripts = map { ("burst$burst-$_" => $load{$_}) } keys %load;
   $node->pgbench('--no-vacuum --client=6 --jobs=2 --time=5 --max-tries=1', 0,
-    [qr/number of failed transactions: 0/], [qr/^$/], 'clients meanwhile have no error', \%load);
+    [qr/number of failed transactions: 0/], [qr/^$/], 'clients meanwhile have no error', \%scripts);
   last if $node->safe_psql('postgres', "SELECT to_regclass('vacuumed') IS NOT NULL") eq 't';
 }
 my ($out, $error) = finish($vacuum);

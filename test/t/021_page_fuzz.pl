@@ -170,6 +170,41 @@ SQL
       "$name: writing after damage with seed $seed: " . (@errors ? 'fails as corruption' : 'goes on'));
   }
 }
+# Chosen damages, which random ones hardly hit: a list's extents in a circle, and a live slot without
+# a row. Only the sum of the page tells; what walks the list has to notice by itself.
+$node->safe_psql('postgres', <<'SQL');
+-- Writes over the first code page whose first slot is live; NULL: the page's own number.
+CREATE FUNCTION damage_codes(index regclass, at int, bytes bytea) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+  page bytea;
+BEGIN
+  FOR block IN 0 .. pg_relation_size(index) / 8192 - 1 LOOP
+    page := overwrite(index, block, 0, decode(repeat('00', 8192), 'hex'));
+    PERFORM overwrite(index, block, 0, page);
+    IF get_byte(page, 36) = 4 AND get_byte(page, 34) = 0 AND get_byte(page, 48) & 1 = 1 THEN
+      PERFORM overwrite(index, block, at, coalesce(bytes, substring(page, 41, 4)));
+      RETURN block;
+    END IF;
+  END LOOP;
+END $$;
+SQL
+my %chosen = (
+  circle => [ 24, 'NULL', qr/a list's extents form a circle/ ],
+  'slot without a row' => [ 48 + 16 + 64 + 4, q('\x0000'), qr/a live slot without a row/ ]);
+my @walks = (
+  'SELECT count(*) FROM (SELECT id FROM t_half ORDER BY embedding <#> (SELECT NULL::vector) LIMIT 100000) s',
+  'SELECT count(*) FROM (SELECT id FROM t_half ORDER BY embedding <#> (SELECT embedding FROM t_half WHERE id = 1)'
+    . ' LIMIT 100000) s',
+  "DELETE FROM t_half WHERE id % 11 = 1;\nVACUUM (INDEX_CLEANUP ON) t_half");
+for my $what (sort keys %chosen) {
+  my ($at, $bytes, $message) = @{ $chosen{$what} };
+  for my $walk (@walks) {
+    $node->safe_psql('postgres', "REINDEX INDEX i_half; SELECT damage_codes('i_half', $at, $bytes)");
+    fails_with($node, "SET enable_seqscan = off;\nSET avq.target_recall = 1;\n$walk", 'XX002', $message,
+      "$what, " . ($walk =~ /(NULL|VACUUM)/ ? $1 : 'all lists'));
+  }
+}
+
 for my $name (qw(half bytes_second young)) {
   $node->safe_psql('postgres', "REINDEX INDEX i_$name");
 }
