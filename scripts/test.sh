@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make test: sets up what is missing, builds, and runs every suite: lint unit regress isolation tap.
+# make test: sets up what is missing, builds, and runs every suite: lint unit fuzz regress isolation tap.
 # Arguments choose suites; TAP_FILES chooses scripts, e.g.
 #   TAP_FILES=test/t/002_crash.pl scripts/test.sh tap
 # The servers are private ones of an own copy of PostgreSQL, stopped and removed at the end. On a
@@ -8,7 +8,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(lint unit regress isolation tap)
+[ ${#suites[@]} -gt 0 ] || suites=(lint unit fuzz regress isolation tap)
 wants() { [[ " ${suites[*]} " == *" $1 "* ]]; }
 
 ensure_packages test
@@ -120,6 +120,7 @@ keep_logs() {
 wants lint && run_suite lint '^lint:' "$avq_top/scripts/lint.sh" --basic
 wants unit && run_suite unit '^\[( +(PASSED|FAILED)|=+\].* ran)' \
   make -s -C "$avq_top/test/unit" -j"$(nproc)" check
+wants fuzz && run_suite fuzz 'no violation' make -s -C "$avq_top/test/fuzz" -j"$(nproc)" check
 if wants regress || wants isolation || wants tap; then
   make_private_postgres "$pg_config"
   copy_tree

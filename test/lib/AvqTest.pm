@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(avq_node load_set grow measure answers check_indexes background finish wait_for
-  fails_with sql_file index_files);
+  accepts_queries fails_with sql_file index_files);
 
 my $demo_dir = abs_path(dirname(__FILE__) . '/../../demo');
 my %dims = (words => 100, functions => 96, callers => 96);
@@ -216,6 +216,14 @@ sub wait_for {
     select(undef, undef, undef, 0.05);
   }
   die "timed out waiting for $what";
+}
+
+# Whether the server, which may be recovering, answers. The query is an argument, for a psql that
+# cannot connect does not read one.
+sub accepts_queries {
+  my ($node) = @_;
+  return IPC::Run::run([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', 'SELECT 1' ],
+    '<', \undef, '>', \my $out, '2>', \my $error);
 }
 
 # The statement fails with this SQLSTATE and a message like the pattern, and the server survives.

@@ -139,7 +139,7 @@ sub run_sql {
 
 sub wait_until_up {
   for (1 .. 1200) {
-    return if ($node->psql('postgres', 'SELECT 1'))[0] == 0;
+    return if accepts_queries($node);
     select(undef, undef, undef, 0.05);
   }
   BAIL_OUT('the server did not come back');
