@@ -1,5 +1,6 @@
 # Eight clients insert, update, delete, search, VACUUM and check the index at the same time for 20
-# seconds (AVQ_CLIENTS, AVQ_SECONDS: more): no errors, no row lost from a scan, none returned twice, no damage seen where is none.
+# seconds (AVQ_CLIENTS, AVQ_SECONDS: more): no errors, no row lost from a scan, none returned twice, no
+# damage seen where is none.
 use strict;
 use warnings FATAL => 'all';
 
@@ -62,6 +63,9 @@ SQL
     'check@1' => "SELECT avq_check('words_cosine', true);\n",
   });
 
+diag($node->safe_psql('postgres', "SELECT format('%s transactions; rows inserted, updated, deleted: %s, %s, %s',"
+    . " xact_commit, n_tup_ins, n_tup_upd, n_tup_del) FROM pg_stat_database, pg_stat_user_tables"
+    . " WHERE datname = 'postgres' AND relname = 'words'"));
 my ($heap, $scan) = split /\n/, $node->safe_psql('postgres', <<'SQL');
 SELECT count(*) FROM words;
 SET enable_seqscan = off;

@@ -137,9 +137,12 @@ sub run_sql {
   return ($status, $out // '', $error // '');
 }
 
+# After a kill: a server that has not yet noticed it still takes connections, so the log must say that
+# it has come back.
 sub wait_until_up {
+  my ($from) = @_;
   for (1 .. 1200) {
-    return if accepts_queries($node);
+    return if slurp_file($node->logfile, $from) =~ /ready to accept connections/ && accepts_queries($node);
     select(undef, undef, undef, 0.05);
   }
   BAIL_OUT('the server did not come back');
@@ -151,11 +154,13 @@ sub interrupt {
   # What the statement before has left in the session's way is gone with its session.
   $node->safe_psql('postgres', $scenario->{before}) if $scenario->{before} && !$scenario->{also};
   run_sql("$scenario->{before}; $scenario->{also}") if $scenario->{also};
+  my $log_end = -s $node->logfile;
   my ($status, $out, $error) =
     run_sql("SET avq.stop_action = '$action';\nSET avq.stop_point = '$place';\n$scenario->{statement};");
-  wait_until_up() if $action eq 'kill';
-  return $error =~ ($action eq 'kill' ? qr/connection.*lost|terminated abnormally|crash of another/s
+  my $came = $error =~ ($action eq 'kill' ? qr/connection.*lost|terminated abnormally|crash of another/s
     : qr/stopped at|parallel worker/);
+  wait_until_up($log_end) if $came && $action eq 'kill';
+  return $came;
 }
 
 my %reached = (kill => 0, error => 0);
