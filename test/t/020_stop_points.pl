@@ -180,7 +180,7 @@ for my $scenario (@scenarios) {
     }
   }
 }
-note("of $asked places $reached{kill} were died at, $reached{error} raised errors");
+diag("of $asked places $reached{kill} were died at, $reached{error} raised errors");
 cmp_ok($reached{kill}, '>=', 0.35 * $asked, "$reached{kill} kills and restarts");
 cmp_ok($reached{error}, '>=', 0.35 * $asked, "$reached{error} errors");
 
