@@ -22,7 +22,7 @@ PG_CPPFLAGS = -Isrc -isystem /usr/include/eigen3 -MMD -MP $(if $(STOP_POINTS),-D
 PG_CXXFLAGS = -std=c++20 -O3 $(OPTFLAGS) -fno-math-errno -ffp-contract=off -Wno-psabi \
 	-Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-register
 # Without SSE2, i386 computes with 80 bits or 32 as registers have it: no two places agree on a distance.
-ifneq ($(filter i%86-%,$(shell $(CXX) -dumpmachine)),)
+ifneq ($(filter i386-% i486-% i586-% i686-%,$(shell $(CXX) -dumpmachine)),)
 PG_CXXFLAGS += -msse2 -mfpmath=sse
 endif
 SHLIB_LINK = -lhwy -lhwy_contrib -lstdc++ -lm -Wl,--version-script=src/avq.map
