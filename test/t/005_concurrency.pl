@@ -14,6 +14,10 @@ load_set($node, 'words', rows => 6000);
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE sources AS SELECT id, embedding FROM words;
 CREATE UNIQUE INDEX ON sources (id);
+-- A row that is there, so that as many leave as come.
+CREATE FUNCTION some_row(r float8) RETURNS bigint LANGUAGE sql STABLE AS $$
+  SELECT id FROM words, (SELECT min(id) low, max(id) high FROM words) m
+  WHERE id >= low + (r * (high - low))::bigint ORDER BY id LIMIT 1 $$;
 CREATE INDEX words_cosine ON words USING avq (embedding vector_cosine_ops);
 SQL
 
@@ -36,12 +40,12 @@ SELECT 'new', a.embedding + b.embedding FROM sources a, sources b WHERE a.id = :
 SQL
     'update@6' => <<'SQL',
 \set a random(1, 6000)
-\set b random(1, 9000)
-UPDATE words SET embedding = (SELECT embedding FROM sources WHERE id = :a) WHERE id = :b;
+\set b random(0, 1000000)
+UPDATE words SET embedding = (SELECT embedding FROM sources WHERE id = :a) WHERE id = some_row(:b / 1e6);
 SQL
-    'delete@8' => <<'SQL',
-\set b random(1, 9000)
-DELETE FROM words WHERE id = :b;
+    'delete@10' => <<'SQL',
+\set b random(0, 1000000)
+DELETE FROM words WHERE id = some_row(:b / 1e6);
 SQL
     'search@10' => <<'SQL',
 \set a random(1, 6000)
