@@ -8,11 +8,15 @@ shows just before. What has ended before it was cancelled does not count.
 
 import argparse
 import random
+import sys
 import threading
 import time
 
-import psycopg2
-import psycopg2.errors
+try:
+  import psycopg2
+  import psycopg2.errors
+except ImportError as error:
+  sys.exit(f"{error}. On Debian: apt-get install python3-numpy python3-psycopg2")
 
 import build
 import report

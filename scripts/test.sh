@@ -60,6 +60,10 @@ run_isolation() {
 
 # A second copy of PostgreSQL, whose avq stops where it is told (src/stop_point.h).
 make_stopping_postgres() {
+  stopping=
+  # Only one script needs it.
+  # shellcheck disable=SC2086,SC2116
+  [[ $(cd "$avq_top" && echo ${TAP_FILES:-test/t/020_stop_points.pl}) == *020_stop_points* ]] || return 0
   local tree=$work/stopping-tree
   cp -r "$work/tree" "$tree"
   # shellcheck disable=SC2046

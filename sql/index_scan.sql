@@ -30,6 +30,17 @@ SELECT count(*), count(DISTINCT id)
   FROM (SELECT id FROM item ORDER BY v <=> made(-1, 16)) x;
 DROP INDEX item_spilled;
 
+-- rows found late come late; sorting again, as README says, mends that
+SELECT count(*) > 0 AS late
+  FROM (SELECT d < lag(d) OVER (ORDER BY place) AS late FROM
+    (SELECT row_number() OVER () AS place, d FROM
+      (SELECT v <#> made(-1, 16) AS d FROM item ORDER BY d LIMIT 2000) s) t) x WHERE late;
+SELECT count(*) AS late
+  FROM (SELECT d < lag(d) OVER (ORDER BY place) AS late FROM
+    (SELECT row_number() OVER () AS place, d FROM
+      (SELECT d FROM (SELECT id, v <#> made(-1, 16) AS d FROM item ORDER BY d LIMIT 2000) s
+        ORDER BY d + 0) u) t) x WHERE late;
+
 -- strict: never a step back, at the cost of rows
 SET avq."order" = strict;
 CREATE TEMP TABLE seen AS
