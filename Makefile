@@ -42,9 +42,13 @@ avq--$(EXTVERSION).sql: $(INSTALL_SQL)
 	cat $^ > $@
 
 # These set up what they need (apt on Debian and its kin) and use private servers.
-.PHONY: demo test test-all unit lint format tidy bench dist
+.PHONY: demo psql test test-all unit lint format tidy bench dist
 demo:
 	@scripts/demo.sh
+
+# A server to play in: the demo's tables and indexes, and a prompt.
+psql:
+	@scripts/demo.sh psql
 
 # One suite only: make test SUITES=tap TAP_FILES=test/t/002_crash.pl
 test:
