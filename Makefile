@@ -4,7 +4,7 @@ MODULE_big = avq
 
 SRCS := $(sort $(wildcard src/*.cpp src/core/*.cpp src/types/*.cpp src/storage/*.cpp src/index/*.cpp))
 OBJS = $(SRCS:.cpp=.o)
-INSTALL_SQL = src/install/types.sql src/install/index.sql
+INSTALL_SQL = $(wildcard src/install/*.sql)
 DATA_built = avq--$(EXTVERSION).sql
 EXTRA_CLEAN = $(SRCS:.cpp=.d) build avq--$(EXTVERSION).sql
 
@@ -38,8 +38,13 @@ endif
 
 -include $(SRCS:.cpp=.d)
 
-avq--$(EXTVERSION).sql: $(INSTALL_SQL)
-	cat $^ > $@
+# Some parts are there once for each of the types that they are about.
+avq--$(EXTVERSION).sql: $(INSTALL_SQL) Makefile
+	cd src/install && { \
+	  of() { for type in $$2; do sed "s/@T@/$$type/g" $$1; done; }; \
+	  cat head.sql; of type.sql "vector halfvec sparsevec"; of dense.sql "vector halfvec"; \
+	  cat dense_both.sql sparsevec.sql bit.sql index.sql; of index_classes.sql "vector halfvec"; \
+	} > $(CURDIR)/$@
 
 # These set up what they need (apt on Debian and its kin) and use private servers.
 .PHONY: demo psql test test-all unit lint format tidy bench dist

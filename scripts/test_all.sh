@@ -5,6 +5,7 @@
 #   fuzz        every fuzzer for FUZZ_SECONDS (60)
 #   long        the TAP tests of stop points, damage, values, memory and mixed load, ten times as long
 #   sqlsmith    QUERIES (20,000) random statements
+#   noble       make test on PostgreSQL 16, in Ubuntu's noble
 #   trixie      make test on PostgreSQL 17; sid: on 18; i386: 32 bits, on Debian's bookworm
 #   upgrade     pg_upgrade from PostgreSQL 15 to 17, in the system of trixie
 #   arm64       unit tests of core, cross-compiled, under qemu
@@ -16,7 +17,7 @@ cd "$avq_top" || exit 1
 
 matrix=${AVQ_MATRIX:-/var/tmp/avq-matrix}
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(clang sanitizers fuzz sqlsmith long trixie upgrade sid i386 arm64)
+[ ${#names[@]} -gt 0 ] || names=(clang sanitizers fuzz sqlsmith long noble trixie upgrade sid i386 arm64)
 logs=$avq_top/build/test-all
 mkdir -p "$logs"
 
@@ -70,8 +71,14 @@ test_in() {
   if [ ! -e "$root/.installed" ]; then
     need debootstrap
     mkdir -p "$matrix"
-    debootstrap --variant=minbase --arch="$3" --include=make,git,ca-certificates,procps,locales \
-        "$2" "$root" && touch "$root/.installed" || return 1
+    local components=main script=()
+    if [ "$2" = noble ]; then # debootstrap may be older than the release: the script of its forebears
+      need ubuntu-keyring
+      components=main,universe
+      script=("$(sed -n 's/^[ \t]*default_mirror //p' /usr/share/debootstrap/scripts/gutsy | grep archive)" gutsy)
+    fi
+    debootstrap --variant=minbase --arch="$3" --components=$components \
+        --include=make,git,ca-certificates,procps,locales "$2" "$root" "${script[@]}" && touch "$root/.installed" || return 1
   fi
   mkdir -p "$root/proc" "$root/dev" "$root/root"
   mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
@@ -84,6 +91,7 @@ test_in() {
   umount -l "$root/dev" "$root/proc"
   return $result
 }
+check_noble() { test_in noble noble amd64; }
 check_trixie() { test_in trixie trixie amd64; }
 check_upgrade() {
   test_in trixie trixie amd64 '

@@ -16,16 +16,18 @@ SELECT pg_describe_object(classid, objid, objsubid) AS without_comment
 SELECT p.oid::regprocedure AS not_marked
   FROM pg_proc p
   WHERE prokind = 'f' AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'c')
-    AND ('vector'::regtype = ANY (proargtypes) OR prorettype = 'vector'::regtype
-      OR proname LIKE 'vector\_%')
+    AND (proargtypes::oid[] && '{vector,halfvec,sparsevec,bit}'::regtype[]::oid[]
+      OR prorettype = ANY ('{vector,halfvec,sparsevec}'::regtype[]) OR proname ~ '^(vector|halfvec|sparsevec)_')
+    AND pronamespace <> 'pg_catalog'::regnamespace
     AND NOT (provolatile = 'i' AND proisstrict AND proparallel = 's')
   ORDER BY 1;
 
 SELECT castsource::regtype, casttarget::regtype, castcontext FROM pg_cast
-  WHERE 'vector'::regtype IN (castsource, casttarget) ORDER BY 1, 2;
-SELECT oprname, oprcanhash, oprcanmerge, oprcom::regoper IS NOT NULL AND oprcom <> 0 AS commutes,
+  WHERE '{vector,halfvec,sparsevec}'::regtype[]::oid[] && ARRAY[castsource, casttarget] ORDER BY castsource::regtype::text, casttarget::regtype::text;
+SELECT oprleft::regtype AS type, oprname, oprcanhash, oprcanmerge, oprcom::regoper IS NOT NULL AND oprcom <> 0 AS commutes,
   oprrest, oprjoin
-  FROM pg_operator WHERE oprleft = 'vector'::regtype ORDER BY oprname COLLATE "C";
+  FROM pg_operator JOIN pg_depend ON classid = 'pg_operator'::regclass AND objid = pg_operator.oid AND deptype = 'e'
+  ORDER BY oprleft::regtype::text, oprname COLLATE "C";
 
 -- in a schema that is not in the search path
 BEGIN;

@@ -126,12 +126,12 @@ SELECT calibrated_on, calibration_queries FROM avq_index_info('small_ip');
 
 -- bad arguments
 SELECT avq_calibrate('item_ip', queries(1, 19));
-SELECT avq_calibrate('item_ip', '{}');
+SELECT avq_calibrate('item_ip', '{}'::vector[]);
 SELECT avq_calibrate('item_ip', queries(1, 30) || NULL::vector);
 SELECT avq_calibrate('item_ip', queries(1, 30) || '[1,2]'::vector);
 SELECT avq_calibrate('item_pkey', queries(1, 30));
 SELECT avq_calibrate(NULL, queries(1, 30));
-SELECT avq_recall('item_ip', '{}');
+SELECT avq_recall('item_ip', '{}'::vector[]);
 SELECT avq_recall('item_ip', ARRAY[NULL]::vector[]);
 SELECT avq_recall('item_ip', queries(1, 2), 0);
 SELECT avq_recall('item_ip', queries(1, 2), 10001);

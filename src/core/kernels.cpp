@@ -30,6 +30,7 @@ void choose() noexcept {
   choose_nearest();
   choose_routing();
   choose_scan();
+  choose_bits();
 }
 
 namespace {

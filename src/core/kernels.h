@@ -55,6 +55,13 @@ void dot_matrix(const float* rows, size_t count, const float* centres, size_t ce
 void dot_matrix_of(const float* rows, const uint32_t* numbers, size_t count, const float* centres,
                    size_t centres_count, size_t dims, float* products) noexcept;
 
+// --- bits ---------------------------------------------------------------------------------------
+
+struct BitCounts {
+  uint64_t both, a, b;  // set in both, in a, in b
+};
+BitCounts count_bits(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept;
+
 // --- routing ------------------------------------------------------------------------------------
 
 // Rows of dot_rows_int8 are a multiple of so many numbers, and a vector holds a divisor of it.
@@ -67,7 +74,7 @@ void dot_rows_int8(const int16_t* query, const int8_t* rows, size_t count, size_
 
 // --- rerank copies ------------------------------------------------------------------------------
 
-// IEEE half, round to nearest even. Values must lie within half's range, halves be finite.
+// IEEE half, round to nearest even, 65,520 and more to infinity. Halves must be finite.
 void float_to_half(const float* in, uint16_t* out, size_t count) noexcept;
 void half_to_float(const uint16_t* in, float* out, size_t count) noexcept;
 float dot_half(const float* query, const uint16_t* copy, size_t dims) noexcept;

@@ -28,5 +28,6 @@ void choose_copy() noexcept;
 void choose_nearest() noexcept;
 void choose_routing() noexcept;
 void choose_scan() noexcept;
+void choose_bits() noexcept;
 
 }  // namespace avq::kernels

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -103,6 +104,41 @@ char* append_zeros(char* out, int count) noexcept {
   return out + count;
 }
 
+// Reads a decimal integer, brought into [least, most]; the end, or `at` when there is none.
+const char* read_integer(const char* at, int least, int most, int& value) noexcept {
+  char* stop = nullptr;
+  const long long read = std::strtoll(at, &stop, 10);
+  value = static_cast<int>(std::clamp<long long>(read, least, most));
+  return stop;
+}
+
+SparseResult sparse_failure(SparseStatus status) noexcept { return {status, 0, 0, nullptr, 0}; }
+
+// One element, index:value; the end, or null with `failure` set.
+const char* read_element(const char* at, const char* end, SparseElement& element,
+                         SparseResult& failure) noexcept {
+  failure = sparse_failure(SparseStatus::syntax);
+  int position;
+  const char* stop = read_integer(at, INT_MIN + 1, INT_MAX, position);
+  if (stop == at) return nullptr;
+  at = skip_space(stop);
+  if (*at != ':') return nullptr;
+  at = skip_space(at + 1);
+  bool overflow = false;
+  element.index = position - 1;
+  element.value = 0;
+  errno = 0;
+  stop = read_number(at, end, element.value, overflow);
+  if (stop == at) return nullptr;
+  if (overflow || (errno == ERANGE && element.value == 0)) {
+    failure = {SparseStatus::out_of_range, 0, 0, at, static_cast<size_t>(stop - at)};
+    return nullptr;
+  }
+  if (std::isnan(element.value)) failure.status = SparseStatus::not_a_number;
+  if (std::isinf(element.value)) failure.status = SparseStatus::infinite;
+  return std::isfinite(element.value) ? stop : nullptr;
+}
+
 }  // namespace
 
 int count_elements_at_most(const char* text, int max_dims) noexcept {
@@ -113,7 +149,7 @@ int count_elements_at_most(const char* text, int max_dims) noexcept {
   return count;
 }
 
-ParseResult parse_vector(const char* text, float* out, int max_dims) noexcept {
+ParseResult parse_vector(const char* text, float* out, int max_dims, float out_of_range) noexcept {
   const char* end = text + std::strlen(text);
   const char* at = skip_space(text);
   if (*at != '[') return failure(ParseStatus::no_opening);
@@ -128,7 +164,7 @@ ParseResult parse_vector(const char* text, float* out, int max_dims) noexcept {
     bool overflow = false;
     const char* stop = read_number(at, end, value, overflow);
     if (stop == at) return failure(ParseStatus::syntax);
-    if (overflow) {
+    if (overflow || (std::fabs(value) >= out_of_range && !std::isinf(value))) {
       return {ParseStatus::out_of_range, 0, at, static_cast<size_t>(stop - at)};
     }
     if (std::isnan(value)) return failure(ParseStatus::not_a_number);
@@ -144,6 +180,33 @@ ParseResult parse_vector(const char* text, float* out, int max_dims) noexcept {
   at = skip_space(at + 1);
   if (*at != '\0') return failure(ParseStatus::trailing_junk);
   return {ParseStatus::ok, dims, nullptr, 0};
+}
+
+SparseResult parse_sparse(const char* text, SparseElement* out) noexcept {
+  const char* end = text + std::strlen(text);
+  const char* at = skip_space(text);
+  if (*at != '{') return sparse_failure(SparseStatus::no_opening);
+  at = skip_space(at + 1);
+  int count = 0;
+  while (*at != '}') {
+    SparseResult failure;
+    at = read_element(at, end, out[count], failure);
+    if (at == nullptr) return failure;
+    if (out[count].value != 0) ++count;
+    at = skip_space(at);
+    if (*at == '}') break;
+    if (*at != ',') return sparse_failure(SparseStatus::syntax);
+    at = skip_space(at + 1);
+    if (*at == '}') return sparse_failure(SparseStatus::syntax);
+  }
+  at = skip_space(at + 1);
+  if (*at != '/') return sparse_failure(SparseStatus::no_dims);
+  at = skip_space(at + 1);
+  int dims;
+  const char* stop = read_integer(at, INT_MIN, INT_MAX, dims);
+  if (stop == at) return sparse_failure(SparseStatus::syntax);
+  if (*skip_space(stop) != '\0') return sparse_failure(SparseStatus::trailing_junk);
+  return {SparseStatus::ok, dims, count, nullptr, 0};
 }
 
 char* format_float(float value, char* out) noexcept {

@@ -9,7 +9,9 @@
 // Invariants: format_vector's output always reads back bit by bit.
 // Errors: none thrown; parse_vector reports a status. Both expect LC_NUMERIC to be C, as it is in
 // every server process.
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 namespace avq {
 
@@ -22,7 +24,7 @@ enum class ParseStatus {
   too_many,       // more than max_dims elements
   not_a_number,   // an element is NaN
   infinite,       // an element is spelt as infinity
-  out_of_range,   // an element is too large for a float; the token says which
+  out_of_range,   // an element is too large; the token says which
 };
 
 struct ParseResult {
@@ -32,8 +34,40 @@ struct ParseResult {
   size_t token_bytes;  // and its length
 };
 
-// Reads the NUL-terminated text into out, which has room for max_dims elements.
-ParseResult parse_vector(const char* text, float* out, int max_dims) noexcept;
+// Reads the NUL-terminated text into out, which has room for max_dims elements. Finite numbers of
+// this magnitude and above are out of range.
+ParseResult parse_vector(const char* text, float* out, int max_dims,
+                         float out_of_range = HUGE_VALF) noexcept;
+
+// The text format of sparse vectors: {1:1.5,3:-2}/5, positions from 1 on, in any order. Zeros are
+// read and left out.
+enum class SparseStatus {
+  ok,
+  syntax,
+  no_opening,     // the first thing is not {
+  no_dims,        // no / after }
+  trailing_junk,  // something follows the number of dimensions
+  not_a_number,
+  infinite,
+  out_of_range,  // an element is too large for a float, or too small; the token says which
+};
+
+struct SparseElement {
+  int32_t index;  // from 0 on; not checked: any number read, brought into the range of int
+  float value;
+};
+
+struct SparseResult {
+  SparseStatus status;
+  int dims;  // as read, brought into the range of int
+  int count;
+  const char* token;
+  size_t token_bytes;
+};
+
+// Reads the NUL-terminated text into out, which has room for as many elements as it has commas, and
+// one more.
+SparseResult parse_sparse(const char* text, SparseElement* out) noexcept;
 
 // The most elements that the text can hold: one more than it has commas, at most max_dims.
 int count_elements_at_most(const char* text, int max_dims) noexcept;

@@ -117,7 +117,7 @@ void encode_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool, voi
     return;
   }
   MemoryContext caller = MemoryContextSwitchTo(encoder->row_context);
-  const Vector* vector = datum_get_vector(values[0]);
+  const Vector* vector = column_vector(build->column.element, values[0]);
   check_expected_dims(static_cast<int32>(build->column.dims), vector->dim);
   const RowClass row_class = classify(build->column.metric, vector);
   if (row_class == RowClass::coded) {

@@ -43,7 +43,7 @@ void sample_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool aliv
   const uint64 number = static_cast<uint64>(tid_to_int64(tid));
   if (!alive || nulls[0] || !wants_row(&sampler->rows, number)) return;
   // Only rows that are kept are detoasted.
-  const Vector* vector = datum_get_vector(values[0]);
+  const Vector* vector = column_vector(build->column.element, values[0]);
   check_expected_dims(static_cast<int32>(build->column.dims), vector->dim);
   if (classify(build->column.metric, vector) == RowClass::coded) {
     const Size place = take_row(&sampler->rows, number);

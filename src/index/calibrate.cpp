@@ -90,7 +90,7 @@ Datum avq_calibrate(PG_FUNCTION_ARGS) {
   IndexFile file = open_file(index);
   CachedIndex* cached = acquire_cached(file);
   CachedReference* reference = refer_to_cached(cached, CurrentMemoryContext);
-  const UserQueries queries = read_queries(array, cached, kLeastQueries);
+  const UserQueries queries = read_queries(array, index, cached, kLeastQueries);
   const uint32 depth = affordable_depth(cached->model.shape, queries.count);
   Snapshot snapshot = RegisterSnapshot(GetActiveSnapshot());
   const ExactAnswers exact =

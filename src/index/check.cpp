@@ -38,6 +38,7 @@ constexpr uint8 kInPlace = 1, kWholeRun = 2;
 
 struct Check {
   Relation heap;
+  Element element;
   IndexFile file;
   BlockNumber blocks;  // when the walk began
   MetaPage meta;
@@ -280,7 +281,7 @@ void check_heap_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool,
   Check* check = static_cast<Check*>(state);
   RowKind kind = RowKind::null;
   if (!nulls[0]) {
-    const Vector* vector = datum_get_vector(values[0]);
+    const Vector* vector = column_vector(check->element, values[0]);
     switch (classify(check->meta.shape.metric, vector)) {
       case RowClass::coded:
         kind = RowKind::coded;
@@ -344,6 +345,7 @@ Datum avq_check(PG_FUNCTION_ARGS) {
     check_snapshot(index, snapshot);
   }
 
+  check.element = index_element(index);
   check.file = open_file(index);
   check.blocks = check.file.blocks;
   read_meta(check.file, &check.meta);

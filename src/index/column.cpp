@@ -2,20 +2,48 @@
 
 namespace avq {
 
+static OpclassSupport opclass_support(Relation index) {
+  FmgrInfo* proc = index_getprocinfo(index, 1, kSupportProc);
+  return *reinterpret_cast<OpclassSupport*>(
+      DatumGetPointer(FunctionCall1Coll(proc, InvalidOid, PointerGetDatum(nullptr))));
+}
+
 Column index_column(Relation index) {
   const Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(index), 0);
   int32 typmod = attribute->atttypmod;
   getBaseTypeAndTypmod(attribute->atttypid, &typmod);  // of a domain
   if (typmod < 1) {
+    const char* type =
+        opclass_support(index).element == Element::half ? kTypeName<HalfVector> : kTypeName<Vector>;
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
-             errhint("Declare the column as vector(n), or index the expression "
-                     "(column::vector(n)).")));
+             errhint("Declare the column as %s(n), or index the expression (column::%s(n)).", type,
+                     type)));
   }
-  FmgrInfo* proc = index_getprocinfo(index, 1, kSupportProc);
-  const OpclassSupport* support = reinterpret_cast<OpclassSupport*>(
-      DatumGetPointer(FunctionCall1Coll(proc, InvalidOid, PointerGetDatum(nullptr))));
-  return {support->metric, static_cast<uint32>(typmod)};
+  const OpclassSupport support = opclass_support(index);
+  return {support.metric, support.element, static_cast<uint32>(typmod)};
+}
+
+Element index_element(Relation index) { return opclass_support(index).element; }
+
+const Vector* column_vector(Element element, Datum value) {
+  if (element == Element::float4) return datum_get<Vector>(value);
+  HalfVector* halves = datum_get<HalfVector>(value);
+  Vector* vector = new_dense<Vector>(halves->dim);
+  half_to_float(&halves->x->bits, vector->x, static_cast<size_t>(halves->dim));
+  if (PointerGetDatum(halves) != value) pfree(halves);
+  return vector;
+}
+
+Datum column_value(Element element, const float* floats, int dims) {
+  if (element == Element::float4) {
+    Vector* vector = new_dense<Vector>(dims);
+    memcpy(vector->x, floats, sizeof(float) * dims);
+    return PointerGetDatum(vector);
+  }
+  HalfVector* halves = new_dense<HalfVector>(dims);
+  float_to_half(floats, &halves->x->bits, static_cast<size_t>(dims));
+  return PointerGetDatum(halves);
 }
 
 static bool is_zero(const Vector* vector) {

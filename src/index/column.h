@@ -3,25 +3,38 @@
 // the column's type; and what a row's value means to it.
 #include "compat.h"
 #include "core/metric.h"
-#include "types/vector.h"
+#include "types/dense.h"
 
 namespace avq {
+
+// What a value of the column holds: vector's floats or halfvec's halves.
+enum class Element : uint8 { float4 = 1, half = 2 };
 
 // What an operator class's support function 1 (internal -> internal) returns.
 struct OpclassSupport {
   Metric metric;
-  uint8 element;  // 1 = float4 vector
+  Element element;
 };
 inline constexpr int kSupportProc = 1;
 inline constexpr int kDistanceStrategy = 1;
 
 struct Column {
   Metric metric;
+  Element element;
   uint32 dims;
 };
 
 // Errors: a column without dimensions (ERRCODE_INVALID_PARAMETER_VALUE).
 Column index_column(Relation index);
+
+Element index_element(Relation index);
+
+// A value of the column as floats: the datum's own memory where that can be (see datum_get), else
+// palloc'ed.
+const Vector* column_vector(Element element, Datum value);
+
+// A palloc'ed value of the column.
+Datum column_value(Element element, const float* floats, int dims);
 
 enum class RowClass { coded, uncodable, undefined, null };
 

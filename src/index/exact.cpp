@@ -21,6 +21,7 @@ constexpr double kSlack = 1e-5;
 
 struct Pass {
   Metric metric;
+  Element element;
   uint32 dims;
   const float* mean;
   const UserQueries* queries;
@@ -105,7 +106,7 @@ void flush_batch(Pass* pass) {
 void take_row(Relation, ItemPointer, Datum* values, bool* nulls, bool, void* state) {
   Pass* pass = static_cast<Pass*>(state);
   if (nulls[0]) return;
-  const Vector* vector = datum_get_vector(values[0]);
+  const Vector* vector = column_vector(pass->element, values[0]);
   const uint32 dims = pass->dims;
   check_expected_dims(static_cast<int32>(dims), vector->dim);
   const RowClass row_class = classify(pass->metric, vector);
@@ -157,7 +158,15 @@ void refuse_row_security(Oid table) {
                   errhint("Ask a role that bypasses row-level security.")));
 }
 
-UserQueries read_queries(ArrayType* array, const CachedIndex* cached, uint32 least) {
+UserQueries read_queries(ArrayType* array, Relation index, const CachedIndex* cached,
+                         uint32 least) {
+  if (ARR_ELEMTYPE(array) != index->rd_opcintype[0]) {
+    ereport(ERROR,
+            (errcode(ERRCODE_DATATYPE_MISMATCH),
+             errmsg("queries are of type %s, the index is of type %s",
+                    format_type_be(ARR_ELEMTYPE(array)), format_type_be(index->rd_opcintype[0])),
+             errhint("Cast them in array_agg().")));
+  }
   int16 length;
   bool by_value;
   char alignment;
@@ -180,7 +189,7 @@ UserQueries read_queries(ArrayType* array, const CachedIndex* cached, uint32 lea
       ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("query %d is NULL", i + 1),
                       errhint("Leave NULLs out: array_agg(...) FILTER (WHERE ... IS NOT NULL).")));
     }
-    const Vector* query = datum_get_vector(elements[i]);
+    const Vector* query = column_vector(cached->element, elements[i]);
     if (query->dim != static_cast<int>(queries.dims)) {
       ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
                       errmsg("query %d has %d dimensions, the index has %u", i + 1, query->dim,
@@ -224,6 +233,7 @@ ExactAnswers find_exact(Relation heap, Relation index, const CachedIndex* cached
                         const UserQueries& queries, uint32 depth, ExactRows rows) {
   Pass pass = {};
   pass.metric = cached->model.shape.metric;
+  pass.element = cached->element;
   pass.dims = queries.dims;
   pass.mean = cached->mean;
   pass.queries = &queries;

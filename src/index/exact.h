@@ -24,11 +24,11 @@ struct UserQueries {
   float* comparable;  // count x dims (comparable_vector)
 };
 
-// Takes the elements of a vector[]. Left out are those that say nothing of the index's recall: zero
-// vectors, but under L2, and extreme norms. Errors: a NULL element
-// (ERRCODE_NULL_VALUE_NOT_ALLOWED), other dimensions than the index's, fewer than `least` queries
-// left (ERRCODE_INVALID_PARAMETER_VALUE).
-UserQueries read_queries(ArrayType* array, const CachedIndex* cached, uint32 least);
+// Takes the elements of an array of the column's type. Left out are those that say nothing of the
+// index's recall: zero vectors, but under L2, and extreme norms. Errors: a NULL element
+// (ERRCODE_NULL_VALUE_NOT_ALLOWED), another type, other dimensions than the index's, fewer than
+// `least` queries left (ERRCODE_INVALID_PARAMETER_VALUE).
+UserQueries read_queries(ArrayType* array, Relation index, const CachedIndex* cached, uint32 least);
 
 struct ExactAnswer {
   double distance;

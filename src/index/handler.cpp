@@ -10,6 +10,9 @@ PG_FUNCTION_INFO_V1(avq_handler);
 PG_FUNCTION_INFO_V1(avq_vector_ip_support);
 PG_FUNCTION_INFO_V1(avq_vector_cosine_support);
 PG_FUNCTION_INFO_V1(avq_vector_l2_support);
+PG_FUNCTION_INFO_V1(avq_halfvec_ip_support);
+PG_FUNCTION_INFO_V1(avq_halfvec_cosine_support);
+PG_FUNCTION_INFO_V1(avq_halfvec_l2_support);
 }
 
 const char* avq::build_phase_name(int64 phase) {
@@ -71,10 +74,15 @@ Datum avq_handler(PG_FUNCTION_ARGS) {
   PG_RETURN_POINTER(am);
 }
 
-static const OpclassSupport kIpSupport = {Metric::inner_product, 1};
-static const OpclassSupport kCosineSupport = {Metric::cosine, 1};
-static const OpclassSupport kL2Support = {Metric::l2, 1};
+#define AVQ_SUPPORT(name, metric, element)                    \
+  Datum name(PG_FUNCTION_ARGS) {                              \
+    static const OpclassSupport kSupport = {metric, element}; \
+    PG_RETURN_POINTER(&kSupport);                             \
+  }
 
-Datum avq_vector_ip_support(PG_FUNCTION_ARGS) { PG_RETURN_POINTER(&kIpSupport); }
-Datum avq_vector_cosine_support(PG_FUNCTION_ARGS) { PG_RETURN_POINTER(&kCosineSupport); }
-Datum avq_vector_l2_support(PG_FUNCTION_ARGS) { PG_RETURN_POINTER(&kL2Support); }
+AVQ_SUPPORT(avq_vector_ip_support, Metric::inner_product, Element::float4)
+AVQ_SUPPORT(avq_vector_cosine_support, Metric::cosine, Element::float4)
+AVQ_SUPPORT(avq_vector_l2_support, Metric::l2, Element::float4)
+AVQ_SUPPORT(avq_halfvec_ip_support, Metric::inner_product, Element::half)
+AVQ_SUPPORT(avq_halfvec_cosine_support, Metric::cosine, Element::half)
+AVQ_SUPPORT(avq_halfvec_l2_support, Metric::l2, Element::half)

@@ -87,7 +87,7 @@ bool avq_insert(Relation index, Datum* values, bool* nulls, ItemPointer tid, Rel
   MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "avq insert", ALLOCSET_DEFAULT_SIZES);
   MemoryContext caller = MemoryContextSwitchTo(context);
-  const Vector* vector = nulls[0] ? nullptr : datum_get_vector(values[0]);
+  const Vector* vector = nulls[0] ? nullptr : column_vector(index_element(index), values[0]);
   lock_generation(index, ShareLock);
   insert_row(index, vector, tid);
   unlock_generation(index, ShareLock);

@@ -35,7 +35,9 @@ struct Scanner {
   TupleTableSlot* slot;
   IndexInfo* info;
   EState* estate;
-  Vector* query;
+  Element element;
+  const float* query;  // dims
+  uint32 dims;
   uint32 wanted;
   uint32 returned;
   ItemPointerData* tids;
@@ -52,7 +54,8 @@ Scanner begin_scanner(Relation heap, Relation index, Snapshot snapshot, uint32 d
   Scanner scanner = {};
   scanner.heap = heap;
   scanner.snapshot = snapshot;
-  scanner.query = new_vector(static_cast<int>(dims));
+  scanner.element = index_element(index);
+  scanner.dims = dims;
   scanner.wanted = k;
   scanner.tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * k));
   scanner.slot = table_slot_create(heap, nullptr);
@@ -65,7 +68,7 @@ Scanner begin_scanner(Relation heap, Relation index, Snapshot snapshot, uint32 d
     elog(ERROR, "operator family %u has no distance operator", index->rd_opfamily[0]);
   }
   ScanKeyEntryInitialize(&scanner.key, SK_ORDER_BY, 1, kDistanceStrategy, type, InvalidOid,
-                         get_opcode(distance), PointerGetDatum(scanner.query));
+                         get_opcode(distance), static_cast<Datum>(0));
   return scanner;
 }
 
@@ -77,7 +80,8 @@ void end_scanner(Scanner* scanner) {
 
 // Scans for the best rows; returns milliseconds.
 double scan_for(Scanner* scanner, const float* query) {
-  memcpy(scanner->query->x, query, sizeof(float) * scanner->query->dim);
+  scanner->query = query;
+  scanner->key.sk_argument = column_value(scanner->element, query, static_cast<int>(scanner->dims));
   scanner->returned = 0;
   instr_time start, elapsed;
   INSTR_TIME_SET_CURRENT(start);
@@ -89,6 +93,7 @@ double scan_for(Scanner* scanner, const float* query) {
   INSTR_TIME_SET_CURRENT(elapsed);
   INSTR_TIME_SUBTRACT(elapsed, start);
   ExecClearTuple(scanner->slot);
+  pfree(DatumGetPointer(scanner->key.sk_argument));
   return INSTR_TIME_GET_MILLISEC(elapsed);
 }
 
@@ -105,9 +110,8 @@ double distance_of(Scanner* scanner, ItemPointer tid, Metric metric) {
   FormIndexDatum(scanner->info, scanner->slot, scanner->estate, values, nulls);
   double distance = get_float8_nan();
   if (!nulls[0]) {
-    const Vector* vector = datum_get_vector(values[0]);
-    distance = exact_distance(metric, scanner->query->x, vector->x,
-                              static_cast<uint32>(scanner->query->dim));
+    const Vector* vector = column_vector(scanner->element, values[0]);
+    distance = exact_distance(metric, scanner->query, vector->x, scanner->dims);
   }
   MemoryContextSwitchTo(caller);
   return distance;
@@ -185,7 +189,7 @@ Datum avq_recall(PG_FUNCTION_ARGS) {
   CachedIndex* cached = acquire_cached(file);
   CachedReference* reference = refer_to_cached(cached, CurrentMemoryContext);
   const Metric metric = cached->model.shape.metric;
-  const UserQueries queries = read_queries(array, cached, 1);
+  const UserQueries queries = read_queries(array, index, cached, 1);
   check_query_memory(
       exact_memory(queries.count, queries.dims, static_cast<uint32>(k), ExactRows::all));
   Snapshot snapshot = RegisterSnapshot(GetActiveSnapshot());

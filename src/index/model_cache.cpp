@@ -110,6 +110,7 @@ CachedIndex* load(IndexFile& file, const MetaPage& meta) {
   entry->index = RelationGetRelid(file.relation);
   entry->file_number = relation_file_number(file.relation);
   entry->context = context;
+  entry->element = index_element(file.relation);
   entry->meta = meta;
   entry->geometry = list_geometry(meta);
   load_model(file, entry);

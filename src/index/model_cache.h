@@ -7,6 +7,7 @@
 // has marked it and nobody refers to it; so a caller without a reference may use the result until
 // the next acquire(), and a scan, which spans calls, takes a reference.
 #include "core/routing.h"
+#include "index/column.h"
 #include "storage/slots.h"
 
 namespace avq {
@@ -19,7 +20,8 @@ struct CachedIndex {
   MemoryContext context;
   CachedIndex* next;
 
-  MetaPage meta;  // copy_tails and recall as of acquire()
+  Element element;  // of the column
+  MetaPage meta;    // copy_tails and recall as of acquire()
   ListGeometry geometry;
   Model model;
   RoutingTable routing;       // made from it

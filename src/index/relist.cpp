@@ -71,7 +71,7 @@ bool outgrown(const Relist* relist, double rows, TrainingPlan* plan) {
   if (rows <= kMostUnlistedRows) return false;
   const bool trained = meta.shape.trained != 0;
   if (trained && rows < kGrowth * static_cast<double>(meta.built_rows)) return false;
-  const Column column = {meta.shape.metric, meta.shape.dims};
+  const Column column = {meta.shape.metric, index_element(relist->index), meta.shape.dims};
   if (!plan_training(relist->options, column, rows, relist->budget, plan)) {
     ereport(LOG, (errmsg("index \"%s\" has outgrown its lists, but training new ones needs %zu MB",
                          RelationGetRelationName(relist->index), (plan->bytes >> 20) + 1),
@@ -115,7 +115,7 @@ void make_model(Relist* relist, const TrainingPlan& plan, PhaseTimes* times, ins
     read_chain(relist->old_file, old.model_start, PageKind::model, stored, bytes);
     mean = stored + Model::float_count(old.shape);
   }
-  const Column column = {old.shape.metric, old.shape.dims};
+  const Column column = {old.shape.metric, index_element(relist->index), old.shape.dims};
   TrainingOptions training = planned_training(relist->options, column, plan);
   training.seed = old.shape.seed;
   relist->meta = old;

@@ -139,7 +139,7 @@ bool make_exact(Search* search, ReadyRow* row) {
   bool found = read_indexed_value(reader, &tid, &value);
   if (found) {
     MemoryContext caller = MemoryContextSwitchTo(search->memory.context);
-    const Vector* vector = datum_get_vector(value);
+    const Vector* vector = column_vector(search->cached->element, value);
     found = vector->dim == static_cast<int>(search->cached->meta.shape.dims);
     if (found) {
       const double distance =

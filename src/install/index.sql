@@ -8,38 +8,6 @@ COMMENT ON FUNCTION avq_handler(internal) IS 'avq index access method handler';
 CREATE ACCESS METHOD avq TYPE INDEX HANDLER avq_handler;
 COMMENT ON ACCESS METHOD avq IS 'inverted lists of anisotropic product-quantization codes';
 
--- Support functions of the operator classes: which metric, which type.
-
-CREATE FUNCTION avq_vector_ip_support(internal) RETURNS internal
-  LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'avq_vector_ip_support';
-COMMENT ON FUNCTION avq_vector_ip_support(internal) IS 'avq support function of vector_ip_ops';
-
-CREATE FUNCTION avq_vector_cosine_support(internal) RETURNS internal
-  LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'avq_vector_cosine_support';
-COMMENT ON FUNCTION avq_vector_cosine_support(internal) IS 'avq support function of vector_cosine_ops';
-
-CREATE FUNCTION avq_vector_l2_support(internal) RETURNS internal
-  LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'avq_vector_l2_support';
-COMMENT ON FUNCTION avq_vector_l2_support(internal) IS 'avq support function of vector_l2_ops';
-
-CREATE OPERATOR CLASS vector_ip_ops DEFAULT FOR TYPE vector USING avq AS
-  OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
-  FUNCTION 1 (vector) avq_vector_ip_support(internal);
-COMMENT ON OPERATOR CLASS vector_ip_ops USING avq IS 'inner product: ORDER BY column <#> query';
-COMMENT ON OPERATOR FAMILY vector_ip_ops USING avq IS 'inner product: ORDER BY column <#> query';
-
-CREATE OPERATOR CLASS vector_cosine_ops FOR TYPE vector USING avq AS
-  OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
-  FUNCTION 1 (vector) avq_vector_cosine_support(internal);
-COMMENT ON OPERATOR CLASS vector_cosine_ops USING avq IS 'cosine distance: ORDER BY column <=> query';
-COMMENT ON OPERATOR FAMILY vector_cosine_ops USING avq IS 'cosine distance: ORDER BY column <=> query';
-
-CREATE OPERATOR CLASS vector_l2_ops FOR TYPE vector USING avq AS
-  OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
-  FUNCTION 1 (vector) avq_vector_l2_support(internal);
-COMMENT ON OPERATOR CLASS vector_l2_ops USING avq IS 'Euclidean distance: ORDER BY column <-> query';
-COMMENT ON OPERATOR FAMILY vector_l2_ops USING avq IS 'Euclidean distance: ORDER BY column <-> query';
-
 -- What an index is, whether it is sound, what the last scan did.
 
 CREATE FUNCTION avq_index_info(index regclass,
@@ -61,20 +29,6 @@ CREATE FUNCTION avq_check(index regclass, heapallindexed boolean DEFAULT false) 
   LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'avq_check';
 COMMENT ON FUNCTION avq_check(regclass, boolean) IS
   'errors unless the index is sound and, with heapallindexed, holds every live row';
-
-CREATE FUNCTION avq_calibrate(index regclass, queries vector[],
-    OUT queries int, OUT rows bigint, OUT target_recall real, OUT probes int, OUT error_bound real)
-  RETURNS record LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'avq_calibrate';
-COMMENT ON FUNCTION avq_calibrate(regclass, vector[]) IS
-  'fits the work of an index''s scans, for a target recall, to queries of the user';
-
-CREATE FUNCTION avq_recall(index regclass, queries vector[], k int DEFAULT 10,
-    OUT queries int, OUT recall real, OUT mean_ms real, OUT p50_ms real, OUT p99_ms real,
-    OUT lists_probed real, OUT blocks_scored real, OUT rows_reranked real)
-  RETURNS record LANGUAGE C VOLATILE PARALLEL RESTRICTED
-  AS 'MODULE_PATHNAME', 'avq_recall';
-COMMENT ON FUNCTION avq_recall(regclass, vector[], int) IS
-  'recall, latency and work of an index''s scans for the k best rows, with the session''s settings';
 
 CREATE FUNCTION avq_last_scan(
     OUT lists_probed bigint, OUT blocks_scored bigint, OUT rows_reranked bigint,

@@ -11,6 +11,11 @@
   }                                         \
   Datum name(PG_FUNCTION_ARGS)
 
+// The function of vector and that of halfvec by one template over the value's class.
+#define AVQ_DENSE_FUNCTION(name, body)                             \
+  AVQ_FUNCTION(avq_vector_##name) { return body<Vector>(fcinfo); } \
+  AVQ_FUNCTION(avq_halfvec_##name) { return body<HalfVector>(fcinfo); }
+
 // Reports bad input from an input function: softly where the caller asked for it (PostgreSQL 16:
 // pg_input_is_valid, COPY ... ON_ERROR), as an ordinary error otherwise. Leaves the function.
 #ifdef ereturn

@@ -9,15 +9,15 @@ namespace {
 
 struct Seen {
   varatt_external pointer;
-  Vector* vector;  // null until the pointer has come a second time
+  varlena* value;  // null until the pointer has come a second time
 };
 
 }  // namespace
 
-const Vector* toasted_argument(FunctionCallInfo fcinfo, int number) {
+const varlena* toasted_argument(FunctionCallInfo fcinfo, int number) {
   const Datum datum = PG_GETARG_DATUM(number);
   FmgrInfo* function = fcinfo->flinfo;
-  if (function == nullptr || function->fn_mcxt == nullptr) return datum_get_vector(datum);
+  if (function == nullptr || function->fn_mcxt == nullptr) return PG_DETOAST_DATUM(datum);
   if (function->fn_extra == nullptr) {
     function->fn_extra = MemoryContextAllocZero(function->fn_mcxt, 2 * sizeof(Seen));
   }
@@ -25,18 +25,18 @@ const Vector* toasted_argument(FunctionCallInfo fcinfo, int number) {
   varatt_external pointer;
   VARATT_EXTERNAL_GET_POINTER(pointer, reinterpret_cast<const varattrib_1b_e*>(datum));
   if (memcmp(&pointer, &seen->pointer, sizeof(pointer)) != 0) {
-    Vector* outdated = seen->vector;
-    seen->vector = nullptr;
+    varlena* outdated = seen->value;
+    seen->value = nullptr;
     seen->pointer = pointer;
     if (outdated != nullptr) pfree(outdated);
-    return datum_get_vector(datum);
+    return PG_DETOAST_DATUM(datum);
   }
-  if (seen->vector == nullptr) {
+  if (seen->value == nullptr) {
     MemoryContext caller = MemoryContextSwitchTo(function->fn_mcxt);
-    seen->vector = datum_get_vector(datum);
+    seen->value = PG_DETOAST_DATUM(datum);
     MemoryContextSwitchTo(caller);
   }
-  return seen->vector;
+  return seen->value;
 }
 
 }  // namespace avq

@@ -6,17 +6,18 @@
 // Invariants: a TOAST pointer names one value for as long as anybody may hold it. What is kept
 // lives as long as the call site (fn_mcxt). Values that differ from call to call, rows, are not
 // kept.
-#include "types/vector.h"
+#include "types/dense.h"
 
 namespace avq {
 
-const Vector* toasted_argument(FunctionCallInfo fcinfo, int number);
+const varlena* toasted_argument(FunctionCallInfo fcinfo, int number);
 
-// The vector of argument `number`, 0 or 1: the caller's only until the next call.
-inline const Vector* argument_vector(FunctionCallInfo fcinfo, int number) {
+// The value of argument `number`, 0 or 1: the caller's only until the next call.
+template <class V>
+inline const V* argument_vector(FunctionCallInfo fcinfo, int number) {
   const Datum datum = PG_GETARG_DATUM(number);
-  if (likely(!VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(datum)))) return datum_get_vector(datum);
-  return toasted_argument(fcinfo, number);
+  if (likely(!VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(datum)))) return datum_get<V>(datum);
+  return reinterpret_cast<const V*>(toasted_argument(fcinfo, number));
 }
 
 }  // namespace avq

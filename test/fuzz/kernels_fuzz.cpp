@@ -130,6 +130,20 @@ void check_routing(Source& source) {
   }
 }
 
+void check_bits(Source& source) {
+  const size_t n = source.below(100);
+  const auto a = source.many<uint8_t>(n), b = source.many<uint8_t>(n);
+  uint64_t both = 0, left = 0, right = 0;
+  for (size_t i = 0; i < n * 8; ++i) {
+    const int x = a[i / 8] >> (i % 8) & 1, y = b[i / 8] >> (i % 8) & 1;
+    both += static_cast<uint64_t>(x & y);
+    left += static_cast<uint64_t>(x);
+    right += static_cast<uint64_t>(y);
+  }
+  const avq::BitCounts counts = avq::count_bits(a.data(), b.data(), n);
+  require(counts.both == both && counts.a == left && counts.b == right, "count_bits");
+}
+
 void check_copies(Source& source) {
   const size_t n = source.below(200);
   auto halves = source.many<uint16_t>(n);
@@ -253,6 +267,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 3:
       check_copies(source);
+      break;
+    case 4:
+      check_bits(source);
       break;
     default:
       check_scan(source);

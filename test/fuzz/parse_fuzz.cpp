@@ -1,12 +1,15 @@
 // The text parser against a slow reading of the same rules, on any bytes; and that what is read is
 // written without loss. Buffers have no slack, so that the address sanitizer sees every overrun.
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/parse.h"
@@ -59,6 +62,76 @@ avq::ParseStatus read_slowly(const std::string& text, std::vector<float>& values
   return at == text.size() ? ParseStatus::ok : ParseStatus::trailing_junk;
 }
 
+// The same for sparse vectors: the elements that are not zero, in the order of the text.
+avq::SparseStatus read_sparse_slowly(const std::string& text,
+                                     std::vector<std::pair<long, float>>& elements, long& dims) {
+  using avq::SparseStatus;
+  size_t at = 0;
+  const auto next = [&] {
+    skip_space(text, at);
+    return at < text.size() ? text[at] : '\0';
+  };
+  const auto integer = [&](long& value) {
+    char* end;
+    const char* begin = text.c_str() + at;
+    value = std::strtol(begin, &end, 10);
+    at += static_cast<size_t>(end - begin);
+    return end != begin;
+  };
+  if (next() != '{') return SparseStatus::no_opening;
+  ++at;
+  bool more = next() != '}';
+  while (more) {
+    long index;
+    next();
+    if (!integer(index)) return SparseStatus::syntax;
+    if (next() != ':') return SparseStatus::syntax;
+    ++at;
+    next();
+    const char* begin = text.c_str() + at;
+    char* end;
+    errno = 0;
+    const float value = std::strtof(begin, &end);
+    if (end == begin) return SparseStatus::syntax;
+    if (std::isnan(value)) return SparseStatus::not_a_number;
+    if (errno == ERANGE && (value == 0 || std::isinf(value))) return SparseStatus::out_of_range;
+    if (std::isinf(value)) return SparseStatus::infinite;
+    if (value != 0) elements.emplace_back(index, value);
+    at += static_cast<size_t>(end - begin);
+    const char separator = next();
+    if (separator != ',' && separator != '}') return SparseStatus::syntax;
+    more = separator == ',';
+    if (more) ++at;
+  }
+  ++at;
+  if (next() != '/') return SparseStatus::no_dims;
+  ++at;
+  next();
+  if (!integer(dims)) return SparseStatus::syntax;
+  return next() == '\0' && at == text.size() ? SparseStatus::ok : SparseStatus::trailing_junk;
+}
+
+void check_sparse(const std::string& text, const std::vector<char>& exact) {
+  std::vector<avq::SparseElement> out(
+      static_cast<size_t>(avq::count_elements_at_most(exact.data(), 1 << 20)));
+  const avq::SparseResult result = avq::parse_sparse(exact.data(), out.data());
+  std::vector<std::pair<long, float>> expected;
+  long dims = 0;
+  require(result.status == read_sparse_slowly(text, expected, dims), "sparse: the status");
+  if (result.status != avq::SparseStatus::ok) return;
+  const auto limited = [](long value, long least) {
+    return std::clamp<long>(value, least, std::numeric_limits<int>::max());
+  };
+  constexpr long kLeast = std::numeric_limits<int>::min();
+  require(result.dims == limited(dims, kLeast), "sparse: the dimensions");
+  require(static_cast<size_t>(result.count) == expected.size(), "sparse: as many elements");
+  for (size_t i = 0; i < expected.size(); ++i) {
+    require(out[i].index == limited(expected[i].first, kLeast + 1) - 1, "sparse: the position");
+    require(std::memcmp(&out[i].value, &expected[i].second, sizeof(float)) == 0,
+            "sparse: the value");
+  }
+}
+
 bool same_bits(const float* a, const float* b, size_t count) {
   return std::memcmp(a, b, count * sizeof(float)) == 0;
 }
@@ -69,6 +142,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   size_t length = strnlen(reinterpret_cast<const char*>(data), size);
   std::string text(reinterpret_cast<const char*>(data), length);
   std::vector<char> exact(text.c_str(), text.c_str() + length + 1);
+
+  check_sparse(text, exact);
 
   int room = avq::count_elements_at_most(exact.data(), kMaxDims);
   std::vector<float> out(static_cast<size_t>(room));

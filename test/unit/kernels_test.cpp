@@ -558,6 +558,24 @@ Scored score_cut(const Block& block, bool with_offsets, float threshold, size_t 
 
 constexpr float kNoThreshold = -std::numeric_limits<float>::infinity();
 
+TEST_P(Kernels, BitsAreCountedOfEveryByteAndNoOther) {
+  for (size_t n = 0; n < 40; ++n) {
+    std::vector<uint8_t> a(n + 8, 0xff), b(n + 8, 0xff);  // set beyond the end
+    BitCounts expected = {0, 0, 0};
+    for (size_t i = 0; i < n; ++i) {
+      a[i] = static_cast<uint8_t>(i * 37 + n);
+      b[i] = static_cast<uint8_t>(i * 91 + 5);
+      expected.both += static_cast<uint64_t>(std::popcount<uint8_t>(a[i] & b[i]));
+      expected.a += static_cast<uint64_t>(std::popcount(a[i]));
+      expected.b += static_cast<uint64_t>(std::popcount(b[i]));
+    }
+    const BitCounts counts = count_bits(a.data(), b.data(), n);
+    EXPECT_EQ(counts.both, expected.both) << n;
+    EXPECT_EQ(counts.a, expected.a) << n;
+    EXPECT_EQ(counts.b, expected.b) << n;
+  }
+}
+
 TEST_P(Kernels, BlockKeysEqualPlainSums) {
   std::vector<size_t> counts;
   for (size_t m = 0; m <= 140; ++m) counts.push_back(m);

@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <climits>
 #include <cstring>
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <string_view>
 #include <vector>
 
@@ -134,6 +136,78 @@ TEST(Parse, HoldsTheLimit) {
   EXPECT_EQ(count_elements_at_most("[]", 10), 1);
   EXPECT_EQ(count_elements_at_most("[1,2,3]", 10), 3);
   EXPECT_EQ(count_elements_at_most(",,,,,,,,,,,,,,", 10), 10);
+}
+
+TEST(Parse, OutOfRangeOfANarrowerType) {
+  float out[2];
+  const auto read = [&](const char* text) { return parse_vector(text, out, 2, 65520); };
+  EXPECT_EQ(read("[65519.99,-65519.99]").status, ParseStatus::ok);
+  EXPECT_EQ(read("[65520]").status, ParseStatus::out_of_range);
+  EXPECT_EQ(read("[1,-1e9]").status, ParseStatus::out_of_range);
+  EXPECT_EQ(read("[inf]").status, ParseStatus::infinite);
+  EXPECT_EQ(read("[1e39]").status, ParseStatus::out_of_range);
+}
+
+struct SparseParsed {
+  SparseStatus status;
+  int dims;
+  std::vector<std::pair<int, float>> elements;
+  std::string token;
+  bool operator==(const SparseParsed&) const = default;
+};
+
+SparseParsed sparse(const std::string& text) {
+  const int room = count_elements_at_most(text.c_str(), 1000);
+  std::vector<SparseElement> out(static_cast<size_t>(room));
+  const SparseResult result = parse_sparse(text.c_str(), out.data());
+  SparseParsed parsed = {result.status, result.dims, {}, {}};
+  for (int i = 0; i < result.count; ++i) parsed.elements.emplace_back(out[i].index, out[i].value);
+  if (result.token != nullptr) parsed.token = std::string(result.token, result.token_bytes);
+  return parsed;
+}
+
+TEST(ParseSparse, ReadsElementsAsTheyCome) {
+  EXPECT_EQ(sparse("{1:1.5,3:-2}/5"),
+            (SparseParsed{SparseStatus::ok, 5, {{0, 1.5f}, {2, -2}}, {}}));
+  EXPECT_EQ(sparse(" { 9 : 1 ,\t2:0, 1:-0,+3:0x10 } / 7 \n"),
+            (SparseParsed{SparseStatus::ok, 7, {{8, 1}, {2, 16}}, {}}));
+  EXPECT_EQ(sparse("{}/3"), (SparseParsed{SparseStatus::ok, 3, {}, {}}));
+  EXPECT_EQ(sparse("{-5:1,99999999999999999999:2}/-1"),
+            (SparseParsed{SparseStatus::ok, -1, {{-6, 1}, {INT_MAX - 1, 2}}, {}}));
+  EXPECT_EQ(sparse("{-99999999999999999999:1}/99999999999"),
+            (SparseParsed{SparseStatus::ok, INT_MAX, {{INT_MIN, 1}}, {}}));
+}
+
+TEST(ParseSparse, SaysWhatIsWrong) {
+  const struct {
+    const char* text;
+    SparseStatus status;
+  } cases[] = {
+      {"", SparseStatus::no_opening},
+      {"[1]", SparseStatus::no_opening},
+      {"{", SparseStatus::syntax},
+      {"{1", SparseStatus::syntax},
+      {"{1:", SparseStatus::syntax},
+      {"{1:1", SparseStatus::syntax},
+      {"{1:1,", SparseStatus::syntax},
+      {"{1:0,}/1", SparseStatus::syntax},
+      {"{,1:1}/1", SparseStatus::syntax},
+      {"{1:1;}/1", SparseStatus::syntax},
+      {"{x:1}/1", SparseStatus::syntax},
+      {"{1:x}/1", SparseStatus::syntax},
+      {"{1 1}/1", SparseStatus::syntax},
+      {"{1:1}/", SparseStatus::syntax},
+      {"{1:1}/x", SparseStatus::syntax},
+      {"{}", SparseStatus::no_dims},
+      {"{1:1}2", SparseStatus::no_dims},
+      {"{1:1}/2 3", SparseStatus::trailing_junk},
+      {"{1:nan}/1", SparseStatus::not_a_number},
+      {"{1:-inf}/1", SparseStatus::infinite},
+  };
+  for (const auto& c : cases) EXPECT_EQ(sparse(c.text).status, c.status) << c.text;
+  EXPECT_EQ(sparse("{1:1,2:-1e39 }/2").token, "-1e39");
+  EXPECT_EQ(sparse("{1:1e-50}/1").status, SparseStatus::out_of_range);
+  EXPECT_EQ(sparse("{1:1e-45}/1").status, SparseStatus::ok);
 }
 
 TEST(Format, SpellsFloatsAsPostgresDoes) {

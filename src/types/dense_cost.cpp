@@ -8,8 +8,8 @@
 //
 // Constants measured with bench/run.py ("exact scan" in docs/performance.md); an operator of
 // cpu_operator_cost stands for about 0.1 us.
+#include "types/dense.h"
 #include "types/entry.h"
-#include "types/vector.h"
 
 extern "C" {
 #include "access/heaptoast.h"
@@ -73,11 +73,11 @@ double bytes_out_of_line(PlannerInfo* root, const Var* column, double bytes) {
   return bytes > TOAST_TUPLE_THRESHOLD ? bytes : 0;
 }
 
-// What it costs to have an argument at hand.
-Cost fetching_cost(PlannerInfo* root, Node* argument, int32 dims) {
+// What it costs to have an argument at hand, of `bytes`.
+Cost fetching_cost(PlannerInfo* root, Node* argument, double bytes) {
   const Var* column = column_below(argument);
-  if (column == nullptr || dims < 1) return 0;  // computed once, or by whatever is charged for it
-  const double outside = bytes_out_of_line(root, column, static_cast<double>(vector_size(dims)));
+  if (column == nullptr) return 0;  // computed once, or by whatever is charged for it
+  const double outside = bytes_out_of_line(root, column, bytes);
   if (outside < 1) return 0;
   const double chunks = std::ceil(outside / TOAST_MAX_CHUNK_SIZE);
   const double operators = kOperatorsPerFetch + chunks * kOperatorsPerChunk;
@@ -95,13 +95,17 @@ int32 dims_of(Node* argument) {
   return typmod;
 }
 
+template <class V>
 void estimate(SupportRequestCost* request, Node* left, Node* right) {
   const int32 left_dims = dims_of(left), right_dims = dims_of(right);
   const int32 dims = left_dims > 0 ? left_dims : right_dims;  // both sides have the same
   const double operators = kOperatorsPerCall + kOperatorsPerDim * Max(dims, 0);
   request->startup = 0;
-  request->per_tuple = operators * cpu_operator_cost + fetching_cost(request->root, left, dims) +
-                       fetching_cost(request->root, right, dims);
+  request->per_tuple = operators * cpu_operator_cost;
+  if (dims < 1) return;
+  const double bytes = static_cast<double>(dense_size<V>(dims));
+  request->per_tuple +=
+      fetching_cost(request->root, left, bytes) + fetching_cost(request->root, right, bytes);
 }
 
 // The arguments of the call, where the planner tells them.
@@ -112,17 +116,20 @@ List* arguments_of(Node* call) {
   return NIL;
 }
 
-}  // namespace
-
-AVQ_FUNCTION(avq_vector_distance_support) {
+template <class V>
+Datum distance_support(FunctionCallInfo fcinfo) {
   Node* node = reinterpret_cast<Node*>(PG_GETARG_POINTER(0));
   if (!IsA(node, SupportRequestCost)) PG_RETURN_POINTER(nullptr);
   SupportRequestCost* request = reinterpret_cast<SupportRequestCost*>(node);
   List* arguments = arguments_of(request->node);
   if (list_length(arguments) != 2) PG_RETURN_POINTER(nullptr);  // procost decides
-  estimate(request, static_cast<Node*>(linitial(arguments)),
-           static_cast<Node*>(lsecond(arguments)));
+  estimate<V>(request, static_cast<Node*>(linitial(arguments)),
+              static_cast<Node*>(lsecond(arguments)));
   PG_RETURN_POINTER(request);
 }
+
+}  // namespace
+
+AVQ_DENSE_FUNCTION(distance_support, distance_support)
 
 }  // namespace avq

@@ -1,12 +1,12 @@
-// avg(vector). sum(vector) is vector_add.
+// avg(vector) and avg(halfvec). Their sum is the operator +.
 //
 // The state is a double precision[] as pgvector's: the number of vectors, then the sum of each
 // element. {0} is the empty state.
 #include <cmath>
 #include <cstring>
 
+#include "types/dense.h"
 #include "types/entry.h"
-#include "types/vector.h"
 
 namespace avq {
 namespace {
@@ -17,12 +17,13 @@ struct State {
   int dims;
 };
 
-State read_state(FunctionCallInfo fcinfo, int argument, const char* caller) {
+State read_state(FunctionCallInfo fcinfo, int argument, const char* type, const char* caller) {
   ArrayType* array = PG_GETARG_ARRAYTYPE_P(argument);
   if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] < 1 || ARR_HASNULL(array) ||
       ARR_ELEMTYPE(array) != FLOAT8OID) {
     // Not reachable through the aggregate, only by calling the function.
-    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("%s: expected state array", caller)));
+    ereport(ERROR,
+            (errcode(ERRCODE_INTERNAL_ERROR), errmsg("%s_%s: expected state array", type, caller)));
   }
   return {array, reinterpret_cast<float8*>(ARR_DATA_PTR(array)), ARR_DIMS(array)[0] - 1};
 }
@@ -59,11 +60,10 @@ void add(State state, float8 count, const Element* elements) {
   }
 }
 
-}  // namespace
-
-AVQ_FUNCTION(avq_vector_accum) {
-  State state = read_state(fcinfo, 0, "vector_accum");
-  const Vector* vector = datum_get_vector(PG_GETARG_DATUM(1));
+template <class V>
+Datum accum(FunctionCallInfo fcinfo) {
+  const State state = read_state(fcinfo, 0, kTypeName<V>, "accum");
+  const V* vector = datum_get<V>(PG_GETARG_DATUM(1));
   State result;
   if (state.dims == 0) {
     result = new_state(vector->dim);
@@ -72,16 +72,19 @@ AVQ_FUNCTION(avq_vector_accum) {
     check_expected_dims(state.dims, vector->dim);
     result = writable(fcinfo, state);
   }
-  add(result, 1.0, vector->x);
+  const float* floats = floats_of(vector);
+  add(result, 1.0, floats);
+  free_floats(vector, floats);
   PG_RETURN_ARRAYTYPE_P(result.array);
 }
 
 // Either side may be the empty state: a worker that met no rows.
-AVQ_FUNCTION(avq_vector_combine) {
-  State a = read_state(fcinfo, 0, "vector_combine");
-  State b = read_state(fcinfo, 1, "vector_combine");
-  if (a.dims > 0) check_dim(a.dims);
-  if (b.dims > 0) check_dim(b.dims);
+template <class V>
+Datum combine(FunctionCallInfo fcinfo) {
+  const State a = read_state(fcinfo, 0, kTypeName<V>, "combine");
+  const State b = read_state(fcinfo, 1, kTypeName<V>, "combine");
+  if (a.dims > 0) check_dim<V>(a.dims);
+  if (b.dims > 0) check_dim<V>(b.dims);
   if (a.dims > 0 && b.dims > 0) check_expected_dims(a.dims, b.dims);
 
   State result;
@@ -99,17 +102,25 @@ AVQ_FUNCTION(avq_vector_combine) {
   PG_RETURN_ARRAYTYPE_P(result.array);
 }
 
-AVQ_FUNCTION(avq_vector_avg) {
-  State state = read_state(fcinfo, 0, "vector_avg");
+template <class V>
+Datum avg(FunctionCallInfo fcinfo) {
+  const State state = read_state(fcinfo, 0, kTypeName<V>, "avg");
   // The average of nothing is NULL.
   if (state.values[0] == 0.0) PG_RETURN_NULL();
-  check_dim(state.dims);
-  Vector* result = new_vector(state.dims);
+  check_dim<V>(state.dims);
+  V* result = new_dense<V>(state.dims);
+  float* floats = floats_to_fill(result);
   for (int i = 0; i < state.dims; ++i) {
-    result->x[i] = static_cast<float>(state.values[i + 1] / state.values[0]);
-    check_element(result->x[i]);
+    floats[i] = static_cast<float>(state.values[i + 1] / state.values[0]);
   }
+  store_checked(result, floats);
   PG_RETURN_POINTER(result);
 }
+
+}  // namespace
+
+AVQ_DENSE_FUNCTION(accum, accum)
+AVQ_DENSE_FUNCTION(combine, combine)
+AVQ_DENSE_FUNCTION(avg, avg)
 
 }  // namespace avq
