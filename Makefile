@@ -1,12 +1,12 @@
-EXTENSION = avq
+EXTENSION = avq avq_pgvector
 EXTVERSION = 0.1.0
 MODULE_big = avq
 
 SRCS := $(sort $(wildcard src/*.cpp src/core/*.cpp src/types/*.cpp src/storage/*.cpp src/index/*.cpp))
 OBJS = $(SRCS:.cpp=.o)
 INSTALL_SQL = $(wildcard src/install/*.sql)
-DATA_built = avq--$(EXTVERSION).sql
-EXTRA_CLEAN = $(SRCS:.cpp=.d) build avq--$(EXTVERSION).sql
+DATA_built = avq--$(EXTVERSION).sql avq_pgvector--$(EXTVERSION).sql
+EXTRA_CLEAN = $(SRCS:.cpp=.d) build
 
 # `make installcheck`, against the running server that the environment names.
 REGRESS = $(sort $(notdir $(basename $(wildcard sql/*.sql))))
@@ -46,6 +46,9 @@ avq--$(EXTVERSION).sql: $(INSTALL_SQL) Makefile
 	  cat dense_both.sql sparsevec.sql bit.sql index.sql; of index_classes.sql "vector halfvec"; \
 	} > $(CURDIR)/$@
 
+avq_pgvector--$(EXTVERSION).sql: src/install/pgvector/avq_pgvector.sql
+	cp $< $@
+
 # These set up what they need (apt on Debian and its kin) and use private servers.
 .PHONY: demo psql test test-all unit lint format tidy bench dist
 demo:
@@ -80,4 +83,4 @@ bench:
 	@echo "python3 bench/run.py --data DIR, see bench/README.md"
 
 dist:
-	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ -o $(EXTENSION)-$(EXTVERSION).zip HEAD
+	git archive --format zip --prefix=avq-$(EXTVERSION)/ -o avq-$(EXTVERSION).zip HEAD

@@ -1,0 +1,104 @@
+# avq_pgvector: avq indexes on columns of pgvector's types, with both extensions in one database. Needs
+# pgvector in the server.
+use strict;
+use warnings FATAL => 'all';
+
+use AvqTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = avq_node('pgvector');
+unless ($node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")) {
+  plan skip_all => 'pgvector is not installed in this server';
+}
+load_set($node, 'words', rows => 6000);
+$node->safe_psql('postgres', "COPY words TO '" . $node->data_dir . "/words' WITH (FORMAT binary)");
+
+# A database of somebody who has used pgvector for long.
+$node->safe_psql('postgres', 'CREATE DATABASE old');
+my $file = $node->data_dir . '/words';
+$node->safe_psql('old', <<SQL);
+CREATE EXTENSION vector;
+CREATE TABLE words (id bigint PRIMARY KEY, name text, embedding vector(100));
+COPY words FROM '$file' WITH (FORMAT binary);  -- avq's binary format is pgvector's
+ALTER TABLE words ADD half halfvec(100);
+UPDATE words SET half = embedding;
+VACUUM words;
+CREATE INDEX words_hnsw ON words USING hnsw (embedding vector_l2_ops);
+CREATE SCHEMA avq;
+CREATE EXTENSION avq SCHEMA avq;
+CREATE EXTENSION avq_pgvector;
+CREATE INDEX words_ip ON words USING avq (embedding);
+CREATE INDEX words_cosine ON words USING avq (embedding vector_cosine_ops);
+CREATE INDEX words_l2 ON words USING avq (embedding vector_l2_ops);
+CREATE INDEX words_half ON words USING avq (half halfvec_cosine_ops);
+SQL
+pass('indexes on an existing pgvector table');
+
+for my $case ([ 'embedding', '<#>', 'words_ip' ], [ 'embedding', '<=>', 'words_cosine' ],
+  [ 'half', '<=>', 'words_half' ]) {
+  my ($column, $operator, $index) = @$case;
+  my $query = "SELECT string_agg(id::text, ',') FROM (SELECT id FROM words"
+    . " ORDER BY $column $operator (SELECT $column FROM words WHERE id = 321), id LIMIT 20) s";
+  my $ordered = "SELECT id FROM words ORDER BY $column $operator (SELECT $column FROM words WHERE id = 321) LIMIT 20";
+  my $settings = 'SET avq.target_recall = 1;';
+  like($node->safe_psql('old', "SET enable_seqscan = off; EXPLAIN $ordered"), qr/Index Scan using $index/,
+    "$column $operator: the planner takes $index");
+  is($node->safe_psql('old',
+      "$settings SET enable_seqscan = off; SELECT string_agg(id::text, ',') FROM ($ordered) s"),
+    $node->safe_psql('old', $query), "$column $operator: the exact scan's answers");
+  my $type = $column eq 'half' ? 'halfvec' : 'vector';
+  cmp_ok($node->safe_psql('old', "SELECT recall FROM avq_recall('$index',"
+      . " (SELECT array_agg($column) FROM words WHERE id % 60 = 0))"), '>', 0.93, "$index: recall");
+}
+is($node->safe_psql('old', "SELECT queries FROM avq_calibrate('words_ip',"
+    . " (SELECT array_agg(embedding) FROM words WHERE id % 60 = 0))"), 100, 'calibration by pgvector queries');
+like($node->safe_psql('old', 'SET enable_seqscan = off; DROP INDEX words_l2; EXPLAIN'
+    . ' SELECT id FROM words ORDER BY embedding <-> (SELECT embedding FROM words WHERE id = 1) LIMIT 5'),
+  qr/words_hnsw/, "pgvector's own index serves beside it");
+
+$node->safe_psql('old', <<'SQL');
+DELETE FROM words WHERE id % 3 = 0;
+INSERT INTO words SELECT id + 100000, name, embedding + embedding, half FROM words WHERE id % 3 = 1;
+VACUUM words;
+SQL
+$node->safe_psql('old', "SELECT avq.avq_check('$_', true)") for qw(words_ip words_cosine words_half);
+pass('sound after deletes, inserts and VACUUM');
+is($node->safe_psql('old', "SELECT count(*) FROM pg_opclass c JOIN pg_am m ON m.oid = opcmethod"
+    . " WHERE amname = 'avq' AND NOT amvalidate(c.oid)"), 0, 'operator classes are valid');
+is($node->safe_psql('old', <<'SQL'), '', 'every object has a comment');
+SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
+WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+  AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'avq_pgvector')
+  AND obj_description(objid, classid::regclass::name) IS NULL
+SQL
+
+# Dump and restore.
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/old.dump';
+$node->command_ok([ 'pg_dump', '-F', 'custom', '-f', $dump, 'old' ], 'pg_dump');
+$node->safe_psql('postgres', 'CREATE DATABASE restored');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'restored', $dump ], 'pg_restore');
+$node->safe_psql('restored', "SELECT avq.avq_check('$_', true)") for qw(words_ip words_cosine words_half);
+
+# Extensions go in either order, and take with them what cannot be without them.
+my $tell = "SELECT (SELECT count(*) FROM words), (SELECT count(*) FROM pg_index WHERE indrelid = 'words'::regclass),"
+  . " (SELECT string_agg(extname, ',' ORDER BY extname) FROM pg_extension WHERE extname <> 'plpgsql'),"
+  . " (SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute"
+  . " WHERE attrelid = 'words'::regclass AND attnum > 0 AND NOT attisdropped)";
+my $rows = $node->safe_psql('old', 'SELECT count(*) FROM words');
+for my $extension ('vector', 'avq', 'avq_pgvector') {
+  my ($status, $out, $error) = $node->psql('restored', "DROP EXTENSION $extension");
+  like($error, qr/other objects depend on it/, "$extension is needed");
+}
+$node->safe_psql('restored', 'DROP EXTENSION avq CASCADE');
+is($node->safe_psql('restored', $tell), "$rows|2|vector|id,name,embedding,half", 'avq goes, with its indexes');
+$node->safe_psql('restored', 'CREATE EXTENSION avq SCHEMA avq; CREATE EXTENSION avq_pgvector;'
+    . ' CREATE INDEX words_ip ON words USING avq (embedding)');
+$node->safe_psql('restored', 'DROP EXTENSION avq_pgvector CASCADE');
+is($node->safe_psql('restored', $tell), "$rows|2|avq,vector|id,name,embedding,half", 'avq_pgvector goes, with its indexes');
+$node->safe_psql('old', 'DROP EXTENSION vector CASCADE');
+is($node->safe_psql('old', $tell), "$rows|1|avq|id,name", 'vector goes, with its columns');
+is($node->safe_psql('old', "SELECT '[1,2]'::avq.vector OPERATOR(avq.<#>) '[3,4]'"), -11, 'avq stays');
+
+done_testing();
