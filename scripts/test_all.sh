@@ -92,7 +92,12 @@ test_in() {
   return $result
 }
 check_noble() { test_in noble noble amd64; }
-check_trixie() { test_in trixie trixie amd64; }
+check_trixie() { # with pgvector, for test/t/030_pgvector.pl
+  test_in trixie trixie amd64 '
+    mkdir -p /etc/postgresql-common/createcluster.d &&
+    echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/avq.conf &&
+    apt-get -q update && apt-get -q -y install --no-install-recommends postgresql-17-pgvector && make test'
+}
 check_upgrade() {
   test_in trixie trixie amd64 '
     sed "s/trixie/bookworm/g" /etc/apt/sources.list >/etc/apt/sources.list.d/bookworm.list &&

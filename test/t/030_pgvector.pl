@@ -47,7 +47,7 @@ for my $case ([ 'embedding', '<#>', 'words_ip' ], [ 'embedding', '<=>', 'words_c
     "$column $operator: the planner takes $index");
   is($node->safe_psql('old',
       "$settings SET enable_seqscan = off; SELECT string_agg(id::text, ',') FROM ($ordered) s"),
-    $node->safe_psql('old', $query), "$column $operator: the exact scan's answers");
+    $node->safe_psql('old', "SET enable_indexscan = off; $query"), "$column $operator: the exact scan's answers");
   my $type = $column eq 'half' ? 'halfvec' : 'vector';
   cmp_ok($node->safe_psql('old', "SELECT recall FROM avq_recall('$index',"
       . " (SELECT array_agg($column) FROM words WHERE id % 60 = 0))"), '>', 0.93, "$index: recall");
@@ -73,6 +73,18 @@ WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
   AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'avq_pgvector')
   AND obj_description(objid, classid::regclass::name) IS NULL
 SQL
+
+# A column changes over to avq's type.
+$node->safe_psql('old', <<'SQL');
+CREATE TABLE changed (id int, embedding vector(100));
+INSERT INTO changed SELECT id, embedding FROM words WHERE id < 100;
+ALTER TABLE changed ALTER embedding TYPE avq.vector(100) USING embedding::real[]::avq.vector(100);
+CREATE INDEX ON changed USING avq (embedding avq.vector_cosine_ops);
+SQL
+is($node->safe_psql('old', "SELECT count(*) FROM changed c JOIN words w USING (id)"
+    . " WHERE avq.vector_send(c.embedding) = vector_send(w.embedding)"),
+  $node->safe_psql('old', 'SELECT count(*) FROM changed JOIN words USING (id)'), "to avq's type without loss");
+$node->safe_psql('old', 'DROP TABLE changed');
 
 # Dump and restore.
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/old.dump';
