@@ -38,3 +38,27 @@ CREATE CAST (sparsevec AS halfvec)
   WITH FUNCTION sparsevec_to_halfvec(sparsevec, integer, boolean) AS ASSIGNMENT;
 COMMENT ON CAST (sparsevec AS halfvec) IS 'sparsevec to halfvec';
 
+-- Sparse activations
+
+CREATE FUNCTION topk(vector, k integer) RETURNS sparsevec
+  AS 'MODULE_PATHNAME', 'avq_topk' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION topk(vector, integer) IS 'the k largest elements';
+
+CREATE FUNCTION threshold(vector, above float8) RETURNS sparsevec
+  AS 'MODULE_PATHNAME', 'avq_threshold' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION threshold(vector, float8) IS 'the elements larger than a number';
+
+CREATE FUNCTION sparsevec_density_accum(double precision[], sparsevec) RETURNS double precision[]
+  AS 'MODULE_PATHNAME', 'avq_density_accum' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_density_accum(double precision[], sparsevec) IS 'transition function of density(sparsevec)';
+
+CREATE AGGREGATE density(sparsevec) (
+  SFUNC = sparsevec_density_accum,
+  STYPE = double precision[],
+  FINALFUNC = pg_catalog.float8_avg,
+  COMBINEFUNC = pg_catalog.float8_combine,
+  INITCOND = '{0,0,0}',
+  PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE density(sparsevec) IS 'the mean share of elements that are not zero';
+
