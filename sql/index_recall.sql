@@ -39,7 +39,7 @@ SELECT target, lists_probed > lag(lists_probed) OVER w AS more, recall >= lag(re
 
 -- the two ends: one list misses, all lists miss nothing; k beyond the table
 SET avq.probes = 1;
-SELECT queries, recall < 0.9 AS misses, lists_probed FROM avq_recall('item_ip', queries(1, 50), 30);
+SELECT queries, recall < 0.9 AS misses, lists_probed < 3 AS few FROM avq_recall('item_ip', queries(1, 50), 30);
 SET avq.probes = 40;
 SET avq.rerank_depth = 4000;
 SELECT recall, lists_probed, rows_reranked > 3000 AS deep

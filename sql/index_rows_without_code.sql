@@ -108,4 +108,15 @@ SELECT count(*) FROM (SELECT FROM nothing ORDER BY v <=> '[1,1]') x;
 SELECT avq_check('nothing_v', true);
 
 SET client_min_messages = warning;
+-- infinite distances come before those that are not numbers
+CREATE TABLE beyond (id int, v vector(64));
+INSERT INTO beyond
+  SELECT i, ARRAY[-1e30, CASE WHEN i % 2 = 0 THEN 1e30 ELSE -1e30 END] || array_fill(0::numeric, ARRAY[62])
+    FROM generate_series(1, 6) i;
+CREATE INDEX ON beyond USING avq (v);
+SET enable_seqscan = off;
+SELECT v <#> array_fill(1e15, ARRAY[64])::vector AS distance FROM beyond
+  ORDER BY v <#> array_fill(1e15, ARRAY[64])::vector;
+RESET enable_seqscan;
+
 DROP SCHEMA index_rows_without_code CASCADE;

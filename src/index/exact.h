@@ -30,7 +30,7 @@ struct UserQueries {
 // `least` queries left (ERRCODE_INVALID_PARAMETER_VALUE).
 UserQueries read_queries(ArrayType* array, Relation index, const CachedIndex* cached, uint32 least);
 
-struct ExactAnswer {
+struct alignas(8) ExactAnswer {  // as large on 32 bits, whose doubles need not be aligned
   double distance;
   uint32 place;  // of its vector among those of its query
 };
