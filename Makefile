@@ -43,7 +43,7 @@ avq--$(EXTVERSION).sql: $(INSTALL_SQL) Makefile
 	cd src/install && { \
 	  of() { for type in $$2; do sed "s/@T@/$$type/g" $$1; done; }; \
 	  cat head.sql; of type.sql "vector halfvec sparsevec"; of dense.sql "vector halfvec"; \
-	  cat dense_both.sql sparsevec.sql bit.sql index.sql; of index_classes.sql "vector halfvec"; \
+	  cat dense_both.sql sparsevec.sql bit.sql index.sql stats.sql; of index_classes.sql "vector halfvec"; \
 	} > $(CURDIR)/$@
 
 avq_pgvector--$(EXTVERSION).sql: src/install/pgvector/avq_pgvector.sql

@@ -6,6 +6,10 @@
 #error "avq needs PostgreSQL 15 or later"
 #endif
 
+// Named shared memory without preloading; extra lines in EXPLAIN.
+#define AVQ_DSM_REGISTRY (PG_VERSION_NUM >= 170000)
+#define AVQ_EXPLAIN_HOOK (PG_VERSION_NUM >= 180000)
+
 extern "C" {
 #include "access/nbtxlog.h"
 #include "access/rmgr.h"
@@ -15,6 +19,14 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "storage/buf_internals.h"
 #include "utils/acl.h"
+#if AVQ_DSM_REGISTRY
+#include "storage/dsm_registry.h"
+#endif
+#if AVQ_EXPLAIN_HOOK
+#include "commands/explain.h"
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
 #if PG_VERSION_NUM >= 160000
 #include "storage/relfilelocator.h"
 #else

@@ -1,9 +1,11 @@
-// Loading the library: magic block, settings, and a hook of the planner. Nothing else happens at
-// load.
+// Loading the library: magic block, settings, hooks of the planner and, where the server starts
+// with it, of shared memory. Nothing else happens at load.
 #include "pg.h"
 
+#include "index/explain.h"
 #include "index/options.h"
 #include "index/unread_distances.h"
+#include "index/usage.h"
 #include "stop_point.h"
 
 extern "C" {
@@ -17,4 +19,6 @@ void _PG_init(void) {
 #endif
   avq::register_options();
   avq::skip_unread_distances();
+  avq::request_usage_memory();
+  avq::explain_scans();
 }

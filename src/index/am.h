@@ -49,4 +49,7 @@ struct ScanCounters {
 };
 extern ScanCounters last_scan;
 
+// Of a scan that has begun, all its rescans included.
+ScanCounters scan_totals(IndexScanDesc scan);
+
 }  // namespace avq

@@ -1,6 +1,7 @@
 // SQL functions that tell what an index is and what the last scan did.
 #include "index/am.h"
 #include "index/column.h"
+#include "index/options.h"
 #include "storage/free_pages.h"
 #include "index/result_row.h"
 #include "storage/slots.h"
@@ -144,6 +145,7 @@ Datum avq_index_info(PG_FUNCTION_ARGS) {
   row.real(meta.shape.soar_lambda);
   row.real(meta.shape.route_sigma);
   row.real(meta.shape.error_scale);
+  row.real(scan_target_recall(index));
   row.text(source_name(meta.recall.source));
   row.int4(meta.recall.queries);
   row.int8(file.blocks);

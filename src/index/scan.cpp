@@ -6,6 +6,7 @@
 // A query that has no distance to anything (NULL; zero under cosine) takes all lists as they lie.
 #include "index/am.h"
 #include "index/search.h"
+#include "index/usage.h"
 
 namespace avq {
 
@@ -35,6 +36,8 @@ struct ScanState {
   IndexFile file;
   Phase phase;
   bool counted;
+  ScanCounters counters;  // of this query; in last_scan while a row is fetched
+  ScanCounters before;    // of the queries before, in all
   Search search;
   TidWalk walk;
 };
@@ -171,12 +174,36 @@ IndexScanDesc avq_begin_scan(Relation index, int keys, int order_bys) {
   return scan;
 }
 
+static ScanCounters sum_of(const ScanCounters& a, const ScanCounters& b) {
+  return {a.lists_probed + b.lists_probed,
+          a.blocks_scored + b.blocks_scored,
+          a.rows_reranked + b.rows_reranked,
+          a.heap_fetches + b.heap_fetches,
+          a.code_pages + b.code_pages,
+          a.copy_pages + b.copy_pages,
+          a.passes + b.passes};
+}
+
+ScanCounters scan_totals(IndexScanDesc scan) {
+  const ScanState* state = state_of(scan);
+  return sum_of(state->before, state->counters);
+}
+
+static void report_usage(IndexScanDesc scan) {
+  ScanState* state = state_of(scan);
+  if (!state->counted) return;
+  count_usage(RelationGetRelid(scan->indexRelation), state->counters);
+  state->before = sum_of(state->before, state->counters);
+  state->counters = {};
+  state->counted = false;
+}
+
 void avq_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey order_bys,
                 int order_by_count) {
   ScanState* state = state_of(scan);
   if (state->phase == Phase::ordered) end_search(&state->search);
   state->phase = Phase::start;
-  state->counted = false;
+  report_usage(scan);
   MemoryContextReset(state->query_context);
   if (keys != nullptr && scan->numberOfKeys > 0) {
     memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
@@ -186,8 +213,7 @@ void avq_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey order_b
   }
 }
 
-bool avq_get_tuple(IndexScanDesc scan, ScanDirection direction) {
-  Assert(ScanDirectionIsForward(direction));
+static bool next_tuple(IndexScanDesc scan) {
   ScanState* state = state_of(scan);
   if (state->phase == Phase::start) start(scan);
 
@@ -207,8 +233,18 @@ bool avq_get_tuple(IndexScanDesc scan, ScanDirection direction) {
   return false;
 }
 
+bool avq_get_tuple(IndexScanDesc scan, ScanDirection direction) {
+  Assert(ScanDirectionIsForward(direction));
+  ScanState* state = state_of(scan);
+  last_scan = state->counters;
+  const bool found = next_tuple(scan);
+  state->counters = last_scan;
+  return found;
+}
+
 void avq_end_scan(IndexScanDesc scan) {
   ScanState* state = state_of(scan);
+  report_usage(scan);
   if (state->phase == Phase::ordered) end_search(&state->search);
   end_heap_reader(&state->reader);
   MemoryContextDelete(state->context);

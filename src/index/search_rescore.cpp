@@ -145,9 +145,8 @@ bool make_exact(Search* search, ReadyRow* row) {
       const double distance =
           exact_distance(search->metric, search->query, vector->x, vector->dim) * search->unit;
       // A distance that is not a number sorts after all others, infinity too, as in an ORDER BY.
-      row->key = std::isnan(distance)
-                     ? std::numeric_limits<double>::infinity()
-                     : std::min(distance, std::numeric_limits<double>::max());
+      row->key = std::isnan(distance) ? std::numeric_limits<double>::infinity()
+                                      : std::min(distance, std::numeric_limits<double>::max());
       row->high = row->key;
       row->exact = true;
     }

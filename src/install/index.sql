@@ -18,7 +18,7 @@ CREATE FUNCTION avq_index_info(index regclass,
     OUT rerank text, OUT bytes_per_copy int,
     OUT rotated boolean, OUT row_scale boolean, OUT anisotropy real, OUT soar_lambda real,
     OUT route_sigma real, OUT error_scale real,
-    OUT calibrated_on text, OUT calibration_queries int,
+    OUT target_recall real, OUT calibrated_on text, OUT calibration_queries int,
     OUT pages bigint, OUT model_pages bigint, OUT directory_pages bigint, OUT code_pages bigint,
     OUT copy_pages bigint, OUT free_pages bigint, OUT format_version int, OUT seed bigint, OUT kernel text)
   RETURNS record LANGUAGE C STRICT VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'avq_index_info';

@@ -74,6 +74,24 @@ WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
   AND obj_description(objid, classid::regclass::name) IS NULL
 SQL
 
+# A dump of a pgvector table goes into a database that has only avq, but for the index's access method.
+$node->safe_psql('old', 'CREATE TABLE shop (id int PRIMARY KEY, embedding vector(100), half halfvec(100));'
+    . ' INSERT INTO shop SELECT id, embedding, half FROM words WHERE id < 500;'
+    . ' CREATE INDEX shop_index ON shop USING hnsw (embedding vector_cosine_ops)');
+my $plain = PostgreSQL::Test::Utils::tempdir() . '/shop.sql';
+$node->command_ok([ 'pg_dump', '--table=shop', '--file', $plain, 'old' ], 'pg_dump of a pgvector table');
+my $sql = slurp_file($plain);
+$sql =~ s/USING hnsw/USING avq/;
+append_to_file("$plain.avq", $sql);
+$node->safe_psql('postgres', 'CREATE DATABASE moved');
+$node->safe_psql('moved', 'CREATE EXTENSION avq');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'moved', '-f', "$plain.avq" ], 'restored');
+$node->safe_psql('moved', "SELECT avq_check('shop_index', true)");
+is($node->safe_psql('moved', "SELECT md5(string_agg(embedding::text || half::text, ';' ORDER BY id)) FROM shop"),
+  $node->safe_psql('old', "SELECT md5(string_agg(embedding::text || half::text, ';' ORDER BY id)) FROM shop"),
+  'with the same values');
+$node->safe_psql('old', 'DROP TABLE shop');
+
 # A column changes over to avq's type.
 $node->safe_psql('old', <<'SQL');
 CREATE TABLE changed (id int, embedding vector(100));

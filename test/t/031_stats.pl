@@ -1,0 +1,100 @@
+# pg_stat_avq_indexes: what scans of all sessions did, and who may see it.
+use strict;
+use warnings FATAL => 'all';
+
+use AvqTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = avq_node('stats', conf => "shared_preload_libraries = 'avq'\n");
+load_set($node, 'words', rows => 5000);
+$node->safe_psql('postgres', <<'SQL');
+CREATE INDEX words_cosine ON words USING avq (embedding vector_cosine_ops) WITH (lists = 50);
+CREATE INDEX words_ip ON words USING avq (embedding);
+CREATE TABLE hidden AS SELECT * FROM words LIMIT 500;
+CREATE INDEX hidden_ip ON hidden USING avq (embedding);
+CREATE TABLE parted (id bigint, embedding vector(100)) PARTITION BY RANGE (id);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (100);
+CREATE INDEX parted_ip ON parted USING avq (embedding);
+CREATE ROLE reader;
+GRANT SELECT ON words TO reader;
+SQL
+
+sub usage {
+  my ($index) = @_;
+  return $node->safe_psql('postgres', 'SELECT scans, lists_probed, rows_scored, rows_reranked, heap_fetches'
+      . " FROM pg_stat_avq_indexes WHERE indexrelname = '$index'");
+}
+
+is(usage('words_cosine'), '0|0|0|0|0', 'nothing yet');
+my $search = <<'SQL';
+SET enable_seqscan = off;
+SELECT id FROM words ORDER BY embedding <=> (SELECT embedding FROM words WHERE id = 7) LIMIT 10;
+SELECT lists_probed, 32 * blocks_scored, rows_reranked, heap_fetches FROM avq_last_scan();
+SQL
+my ($last) = $node->safe_psql('postgres', $search) =~ /([\d|]+)$/;
+is(usage('words_cosine'), "1|$last", 'one scan, as avq_last_scan tells it');
+is(usage('words_ip'), '0|0|0|0|0', 'of that index only');
+
+# Each of two scans that run at the same time, row by row, counts what it did itself; a rescan is a scan.
+my $nested = $node->safe_psql('postgres', <<'SQL');
+SELECT avq_reset_usage();
+SET enable_seqscan = off;
+SET enable_material = off;
+SELECT count(*) FROM (SELECT id, embedding FROM words ORDER BY embedding <=> (SELECT embedding FROM words WHERE id = 7)
+  LIMIT 20) outside, LATERAL (SELECT id FROM words w ORDER BY w.embedding <#> outside.embedding LIMIT 3) inside;
+SQL
+like($nested, qr/60$/, 'nested scans');
+my ($alone) = $last =~ /^(\d+)/;
+like(usage('words_cosine'), qr/^1\|$alone\|/, 'the outer scan: one');
+like(usage('words_ip'), qr/^20\|/, 'the inner: twenty');
+
+# Of many sessions at once nothing is lost.
+$node->safe_psql('postgres', 'SELECT avq_reset_usage()');
+$node->pgbench('--no-vacuum --client=8 --transactions=50', 0, [qr{processed: 400/400}], [qr/^$/], 'eight clients', {
+  'search' => 'SET enable_seqscan = off;'
+    . ' SELECT id FROM words ORDER BY embedding <=> (SELECT embedding FROM words WHERE id = 7) LIMIT 10;' });
+like(usage('words_cosine'), qr/^400\|/, 'four hundred scans');
+
+is($node->safe_psql('postgres', <<'SQL'), 't|t|t|50|t|1|0.95|sample', 'what the index is like');
+SELECT rows = 5000, dead = 0, dead_share = 0, lists, median_list <= p99_list AND p99_list <= longest_list,
+  generation, round(target_recall::numeric, 2), calibrated_on
+FROM pg_stat_avq_indexes WHERE indexrelname = 'words_cosine'
+SQL
+is($node->safe_psql('postgres', <<'SQL'), 't|t|t', 'the sizes of lists add up');
+SELECT sum(s.rows) = i.rows, count(*) = i.lists, max(s.rows + s.second_codes) = i.longest_list
+FROM avq_index_info('words_cosine') i, avq_list_stats('words_cosine') s GROUP BY i.rows, i.lists, i.longest_list
+SQL
+
+# Only of tables that one may read, and never an error for the others.
+is($node->safe_psql('postgres', 'SET ROLE reader; SELECT indexrelname FROM pg_stat_avq_indexes ORDER BY 1'),
+  "words_cosine\nwords_ip", 'a role sees the indexes of tables that it may read');
+my $other = background($node, 'CREATE TEMP TABLE mine (v vector(3)); CREATE INDEX mine_ip ON mine USING avq (v);'
+    . ' SELECT pg_sleep(3)');
+wait_for($node, "SELECT count(*) > 0 FROM pg_class WHERE relname = 'mine_ip'", 'a temporary index');
+is($node->safe_psql('postgres', 'SELECT indexrelname FROM pg_stat_avq_indexes ORDER BY 1'),
+  "hidden_ip\nparted_1_embedding_idx\nwords_cosine\nwords_ip", "without another session's temporary index");
+finish($other);
+my ($status, undef, $error) = $node->psql('postgres', 'SET ROLE reader; SELECT avq_reset_usage()');
+like($error, qr/permission denied for function avq_reset_usage/, 'resetting is not for everybody');
+
+$node->restart;
+like(usage('words_cosine'), qr/^0\|0/, 'a restart begins anew');
+check_indexes($node, 'all kinds');
+
+# Without memory for it, the rest is told all the same.
+if ($node->pg_version < 17) {
+  $node->adjust_conf('postgresql.conf', 'shared_preload_libraries', "''");
+  $node->restart;
+  $node->safe_psql('postgres', $search);
+  is($node->safe_psql('postgres', 'SELECT scans IS NULL, rows FROM pg_stat_avq_indexes'
+      . " WHERE indexrelname = 'words_cosine'"), 't|5000', 'not preloaded: no counters');
+} else {
+  $node->adjust_conf('postgresql.conf', 'shared_preload_libraries', "''");
+  $node->restart;
+  $node->safe_psql('postgres', $search);
+  like(usage('words_cosine'), qr/^1\|/, 'not preloaded: counted as well');
+}
+
+done_testing();
