@@ -8,6 +8,7 @@
 #   noble       make test on PostgreSQL 16, in Ubuntu's noble
 #   trixie      make test on PostgreSQL 17; sid: on 18; i386: 32 bits, on Debian's bookworm
 #   upgrade     pg_upgrade from PostgreSQL 15 to 17, in the system of trixie
+#   deb         the Debian package built, checked by lintian, installed and tested, in the system of trixie
 #   arm64       unit tests of core, cross-compiled, under qemu
 # The other systems are installed by debootstrap below AVQ_MATRIX (/var/tmp/avq-matrix) and kept;
 # they, and the packages that are missing, need root.
@@ -17,7 +18,7 @@ cd "$avq_top" || exit 1
 
 matrix=${AVQ_MATRIX:-/var/tmp/avq-matrix}
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(clang sanitizers fuzz sqlsmith long noble trixie upgrade sid i386 arm64)
+[ ${#names[@]} -gt 0 ] || names=(clang sanitizers fuzz sqlsmith long noble trixie deb upgrade sid i386 arm64)
 logs=$avq_top/build/test-all
 mkdir -p "$logs"
 
@@ -108,6 +109,17 @@ check_upgrade() {
       postgresql-17 postgresql-server-dev-17 g++ libeigen3-dev libhwy-dev libipc-run-perl libgtest-dev &&
     PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config OLD_PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config \
       TAP_FILES=test/t/026_upgrade.pl make test SUITES=tap'
+}
+check_deb() {
+  test_in trixie trixie amd64 '
+    mkdir -p /etc/postgresql-common/createcluster.d &&
+    echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/avq.conf &&
+    apt-get -q update && apt-get -q -y install --no-install-recommends debhelper dpkg-dev fakeroot lintian \
+      postgresql-all postgresql-server-dev-all g++ libeigen3-dev libhwy-dev &&
+    pg_buildext updatecontrol && dpkg-buildpackage -us -uc -b &&
+    lintian --allow-root --fail-on error,warning ../avq_*.changes &&
+    apt-get -q -y install --reinstall ../postgresql-17-avq_*.deb && make clean &&
+    pg_virtualenv -v 17 make installcheck PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config'
 }
 check_sid() { test_in sid sid amd64; }
 check_i386() { test_in i386 bookworm i386; }
