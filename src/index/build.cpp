@@ -139,6 +139,19 @@ double lap(instr_time* start) {
   return INSTR_TIME_GET_DOUBLE(elapsed);
 }
 
+// Whoever asks for lists and gets none may wonder.
+static void tell_untrained(const Build* build) {
+  if (build->meta.shape.trained != 0 || build->options.lists == 0) return;
+  ereport(NOTICE,
+          (errmsg("index \"%s\" has one list instead of %d", RelationGetRelationName(build->index),
+                  build->options.lists),
+           errdetail("Fewer than %zu rows with a distance are too few to learn lists from.",
+                     kLeastTrainingRows),
+           errhint("Create the index when the rows are there; VACUUM trains it when it has more "
+                   "than %d.",
+                   static_cast<int>(kMostUnlistedRows))));
+}
+
 IndexBuildResult* avq_build(Relation heap, Relation index, IndexInfo* info) {
   if (RelationGetNumberOfBlocks(index) != 0) {
     elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
@@ -191,6 +204,7 @@ IndexBuildResult* avq_build(Relation heap, Relation index, IndexInfo* info) {
           build.times.sampling, build.times.lists, build.times.codebooks, build.times.calibration,
           build.times.encoding, build.times.sorting, build.times.writing)));
 
+  tell_untrained(&build);
   IndexBuildResult* result =
       static_cast<IndexBuildResult*>(MemoryContextAlloc(caller, sizeof(IndexBuildResult)));
   result->heap_tuples = build.heap_rows;

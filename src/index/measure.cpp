@@ -9,6 +9,7 @@
 
 #include "index/am.h"
 #include "index/exact.h"
+#include "index/options.h"
 #include "index/owner_rights.h"
 #include "index/result_row.h"
 
@@ -44,7 +45,7 @@ struct Scanner {
 };
 
 struct Totals {
-  double recall;
+  double recall, recall_squares;
   uint32 measured;  // queries that have answers
   double lists, blocks, reranked;
   double* milliseconds;
@@ -136,7 +137,9 @@ Totals measure(Scanner* scanner, const UserQueries& queries, const ExactAnswers&
     for (uint32 i = 0; i < scanner->returned; i++) {
       if (distance_of(scanner, &scanner->tids[i], metric) <= last) right++;
     }
-    totals.recall += double(Min(right, found)) / found;
+    const double recall = double(Min(right, found)) / found;
+    totals.recall += recall;
+    totals.recall_squares += recall * recall;
     totals.measured++;
   }
   return totals;
@@ -166,6 +169,28 @@ Datum totals_row(FunctionCallInfo fcinfo, Totals* totals, uint32 queries) {
   row.real(totals->blocks / queries);
   row.real(totals->reranked / queries);
   return finish_row(&row);
+}
+
+}  // namespace
+
+namespace {
+
+// Whether scans do what the target asks for, and not what other settings do.
+bool follows_target() {
+  return settings.probes == 0 && settings.rerank_depth == 0 && settings.max_probes == 0;
+}
+
+// Three standard errors, and a hundredth that calibration is given, count as chance.
+void tell_missed_target(const Totals& totals, Relation index, const RecallModel& model) {
+  if (totals.measured == 0 || !follows_target()) return;
+  const double recall = totals.recall / totals.measured, target = scan_target_recall(index);
+  const double variance = Max(totals.recall_squares / totals.measured - recall * recall, 0.0);
+  if (recall >= target - 0.01 - 3 * std::sqrt(variance / totals.measured)) return;
+  ereport(NOTICE,
+          (errmsg("recall is %.3f, below the target of %.3f", recall, target),
+           model.source == FittedOn::queries
+               ? errhint("Calibrate the index again, with queries like these: avq_calibrate().")
+               : errhint("Calibrate the index with queries like these: avq_calibrate().")));
 }
 
 }  // namespace
@@ -200,6 +225,7 @@ Datum avq_recall(PG_FUNCTION_ARGS) {
   end_scanner(&scanner);
   UnregisterSnapshot(snapshot);
   const Datum result = totals_row(fcinfo, &totals, queries.count);
+  tell_missed_target(totals, index, cached->meta.recall);
   release_cached(reference);
   return_owner_rights(rights);
   index_close(index, AccessShareLock);

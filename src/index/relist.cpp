@@ -8,9 +8,6 @@ namespace avq {
 
 namespace {
 
-// An index without lists is scanned whole. Up to so many rows a scan of one with lists would look
-// at them all as well (core/recall_model.h).
-constexpr double kMostUnlistedRows = 4096;
 // Worth the work of a build: it doubles the number of lists.
 constexpr double kGrowth = 4;
 constexpr double kFinerLists = 1.5;

@@ -9,6 +9,9 @@ namespace avq {
 
 // Below this many sampled rows nothing is trained: one list, data-independent codebooks.
 inline constexpr Size kLeastTrainingRows = 256;
+// VACUUM trains an index without lists that has more rows: up to so many, a scan of one with lists
+// would look at them all as well (core/recall_model.h).
+inline constexpr double kMostUnlistedRows = 4096;
 
 struct TrainingPlan {
   uint32 lists;      // cells of k-means

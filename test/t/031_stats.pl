@@ -67,6 +67,24 @@ SELECT sum(s.rows) = i.rows, count(*) = i.lists, max(s.rows + s.second_codes) = 
 FROM avq_index_info('words_cosine') i, avq_list_stats('words_cosine') s GROUP BY i.rows, i.lists, i.longest_list
 SQL
 
+# A calibration that does not fit the queries is told of.
+$node->safe_psql('postgres', <<'SQL');
+CREATE INDEX words_other ON words USING avq (embedding) WITH (lists = 50);
+CREATE TABLE directions AS
+SELECT (SELECT array_agg(sin(i * j * j + j)) FROM generate_series(1, 100) j)::vector AS q FROM generate_series(1, 200) i;
+SELECT avq_calibrate('words_other', (SELECT array_agg(embedding + embedding) FROM words
+  WHERE id % 50 = 0 AND vector_norm(embedding) > 3));
+SQL
+my $measured = "SELECT recall FROM avq_recall('words_other', (SELECT array_agg(q) FROM directions))";
+my (undef, undef, $notice) = $node->psql('postgres', $measured);
+like($notice, qr/NOTICE:  recall is 0\.\d+, below the target of 0\.950\nHINT:  Calibrate the index again/, 'other queries');
+(undef, undef, $notice) = $node->psql('postgres', "SET avq.probes = 1; $measured");
+is($notice, '', 'what other settings do is not said');
+$node->safe_psql('postgres', "SELECT avq_calibrate('words_other', (SELECT array_agg(q) FROM directions))");
+(undef, undef, $notice) = $node->psql('postgres', $measured);
+is($notice, '', 'calibrated with them');
+$node->safe_psql('postgres', 'DROP INDEX words_other; DROP TABLE directions');
+
 # Only of tables that one may read, and never an error for the others.
 is($node->safe_psql('postgres', 'SET ROLE reader; SELECT indexrelname FROM pg_stat_avq_indexes ORDER BY 1'),
   "words_cosine\nwords_ip", 'a role sees the indexes of tables that it may read');

@@ -5,6 +5,7 @@ use warnings FATAL => 'all';
 use AvqTest;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
+use JSON::PP qw(decode_json);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -38,6 +39,21 @@ for my $name (split(/\n/, $objects), split(/\n/, $settings)) {
     unless grep { $reference =~ /`[^`]*(?<![\w.])\Q$_\E(?!\w)[^`]*`/ } $name, $of_vector, $escaped;
 }
 is("@missing", '', 'every object is in the reference');
+
+# --- versions -----------------------------------------------------------------------------------
+
+my $version = $node->safe_psql('postgres', "SELECT extversion FROM pg_extension WHERE extname = 'avq'");
+my $meta = decode_json(slurp_file("$top/META.json"));
+for my $extension ('avq', 'avq_pgvector') {
+  like(slurp_file("$top/$extension.control"), qr/^default_version = '\Q$version\E'/m, "$extension.control");
+  is($meta->{provides}{$extension}{version}, $version, "META.json: $extension");
+  ok(-e "$top/$meta->{provides}{$extension}{$_}", "META.json: $extension: $_") for 'file', 'docfile';
+}
+is($meta->{version}, $version, 'META.json');
+is($meta->{'meta-spec'}{version}, '1.0.0', 'META.json: as PGXN wants it');
+ok($meta->{$_}, "META.json: $_") for 'name', 'abstract', 'maintainer', 'license';
+like(slurp_file("$top/debian/changelog"), qr/^avq \(\Q$version\E\)/, 'debian/changelog');
+like(slurp_file("$top/CHANGELOG.md"), qr/^## \Q$version\E/m, 'CHANGELOG.md');
 
 # --- the README's commands -------------------------------------------------------------------------
 
