@@ -127,12 +127,16 @@ check_i386() { test_in i386 bookworm i386; }
 check_arm64() {
   dpkg --add-architecture arm64 && apt-get -q update >/dev/null
   need g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libgtest-dev:arm64
-  local tree
+  local tree shard result=0 jobs=()
   tree=$(mktemp -d)
   copy_sources "$tree"
-  make -s -C "$tree/test/unit" -j"$(nproc)" CXX=aarch64-linux-gnu-g++ \
-    ../../build/unit_tests && qemu-aarch64 "$tree/build/unit_tests" --gtest_brief=1
-  local result=$?
+  make -s -C "$tree/test/unit" -j"$(nproc)" CXX=aarch64-linux-gnu-g++ ../../build/unit_tests || result=1
+  for ((shard = 0; shard < $(nproc) && result == 0; shard++)); do
+    GTEST_TOTAL_SHARDS=$(nproc) GTEST_SHARD_INDEX=$shard qemu-aarch64 "$tree/build/unit_tests" \
+      --gtest_brief=1 --gtest_print_time=1 &
+    jobs+=($!)
+  done
+  for shard in "${jobs[@]}"; do wait "$shard" || result=1; done
   rm -rf "$tree"
   return $result
 }

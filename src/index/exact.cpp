@@ -161,11 +161,11 @@ void refuse_row_security(Oid table) {
 UserQueries read_queries(ArrayType* array, Relation index, const CachedIndex* cached,
                          uint32 least) {
   if (ARR_ELEMTYPE(array) != index->rd_opcintype[0]) {
-    ereport(ERROR,
-            (errcode(ERRCODE_DATATYPE_MISMATCH),
-             errmsg("queries are of type %s, the index is of type %s",
-                    format_type_be(ARR_ELEMTYPE(array)), format_type_be(index->rd_opcintype[0])),
-             errhint("Cast them in array_agg().")));
+    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                    errmsg("queries are of type %s, the index is of type %s",
+                           format_type_be_qualified(ARR_ELEMTYPE(array)),
+                           format_type_be_qualified(index->rd_opcintype[0])),
+                    errhint("Cast them in array_agg().")));
   }
   int16 length;
   bool by_value;

@@ -97,6 +97,13 @@ finish($other);
 my ($status, undef, $error) = $node->psql('postgres', 'SET ROLE reader; SELECT avq_reset_usage()');
 like($error, qr/permission denied for function avq_reset_usage/, 'resetting is not for everybody');
 
+if ($node->pg_version >= 18) {
+  my $plan = $node->safe_psql('postgres', 'SET enable_seqscan = off; EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT id'
+      . ' FROM words ORDER BY embedding <=> (SELECT embedding FROM words WHERE id = 7) LIMIT 10');
+  like($plan, qr/Lists Probed: $alone\n\s*Rows Scored: \d+\n\s*Rows Reranked: \d+\n\s*Rows Fetched: \d+/,
+    'EXPLAIN (ANALYZE) tells what a scan did');
+}
+
 $node->restart;
 like(usage('words_cosine'), qr/^0\|0/, 'a restart begins anew');
 check_indexes($node, 'all kinds');

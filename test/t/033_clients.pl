@@ -17,6 +17,7 @@ my $packages = $ENV{AVQ_CLIENTS_DIR} // PostgreSQL::Test::Utils::tempdir();
 local $ENV{HOME} = $packages;
 my $node = avq_node('clients');
 my $connection = $node->connstr('postgres');
+$node->safe_psql('postgres', 'CREATE TABLE here (v vector(3)); CREATE INDEX ON here USING avq (v)');
 
 sub quietly { return system(join(' ', @_) . " >$packages/log 2>&1") == 0; }
 
@@ -25,7 +26,7 @@ SKIP: {
   my $ready = -x "$python/bin/python"
     && quietly("$python/bin/python -c 'import pgvector.django, pgvector.sqlalchemy, psycopg, sqlalchemy, django'");
   $ready ||= quietly("python3 -m venv $python")
-    && quietly("timeout 240 $python/bin/pip --disable-pip-version-check install -q numpy pgvector"
+    && quietly("timeout 240 $python/bin/pip --disable-pip-version-check --retries 1 install -q numpy pgvector"
       . " 'psycopg[binary]' SQLAlchemy Django");
   skip 'Python packages cannot be installed here', 3 unless $ready;
   for my $client ('psycopg', 'sqlalchemy', 'django') {
@@ -37,7 +38,7 @@ SKIP: {
 SKIP: {
   skip 'no node and npm', 1 unless quietly('node --version && npm --version');
   my $ready = -d "$packages/node_modules/pgvector"
-    || quietly("cd $packages && timeout 240 npm install --no-audit --no-fund pg pgvector");
+    || quietly("cd $packages && timeout 240 npm install --no-audit --no-fund --fetch-retries 1 --fetch-retry-mintimeout 1000 pg pgvector");
   skip 'Node packages cannot be installed here', 1 unless $ready;
   quietly("cp $programs/node_client.mjs $packages/");
   my ($out, $error) = run_command([ 'node', "$packages/node_client.mjs", $node->host, $node->port,
