@@ -19,6 +19,12 @@ my $node = avq_node('clients');
 my $connection = $node->connstr('postgres');
 $node->safe_psql('postgres', 'CREATE TABLE here (v vector(3)); CREATE INDEX ON here USING avq (v)');
 
+sub skipped {
+  my ($why) = @_;
+  diag("skipped: $why");
+  return $why;
+}
+
 sub quietly { return system(join(' ', @_) . " >$packages/log 2>&1") == 0; }
 
 SKIP: {
@@ -28,7 +34,7 @@ SKIP: {
   $ready ||= quietly("python3 -m venv $python")
     && quietly("timeout 240 $python/bin/pip --disable-pip-version-check --retries 1 install -q numpy pgvector"
       . " 'psycopg[binary]' SQLAlchemy Django");
-  skip 'Python packages cannot be installed here', 3 unless $ready;
+  skip skipped('Python packages cannot be installed here'), 3 unless $ready;
   for my $client ('psycopg', 'sqlalchemy', 'django') {
     my ($out, $error) = run_command([ "$python/bin/python", "$programs/${client}_client.py", $connection ]);
     like($out, qr/ok$/, "$client") or diag($error);
@@ -36,10 +42,10 @@ SKIP: {
 }
 
 SKIP: {
-  skip 'no node and npm', 1 unless quietly('node --version && npm --version');
+  skip skipped('no node and npm'), 1 unless quietly('node --version && npm --version');
   my $ready = -d "$packages/node_modules/pgvector"
     || quietly("cd $packages && timeout 240 npm install --no-audit --no-fund --fetch-retries 1 --fetch-retry-mintimeout 1000 pg pgvector");
-  skip 'Node packages cannot be installed here', 1 unless $ready;
+  skip skipped('Node packages cannot be installed here'), 1 unless $ready;
   quietly("cp $programs/node_client.mjs $packages/");
   my ($out, $error) = run_command([ 'node', "$packages/node_client.mjs", $node->host, $node->port,
     getpwuid($<) . '' ]);
