@@ -114,7 +114,7 @@ check_deb() {
   test_in trixie trixie amd64 '
     mkdir -p /etc/postgresql-common/createcluster.d &&
     echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/avq.conf &&
-    apt-get -q update && apt-get -q -y install --no-install-recommends debhelper dpkg-dev fakeroot lintian \
+    apt-get -q update && apt-get -q -y install --no-install-recommends build-essential debhelper fakeroot lintian \
       postgresql-all postgresql-server-dev-all g++ libeigen3-dev libhwy-dev &&
     pg_buildext updatecontrol && dpkg-buildpackage -us -uc -b &&
     lintian --allow-root --fail-on error,warning ../avq_*.changes &&

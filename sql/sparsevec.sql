@@ -110,3 +110,22 @@ SELECT count(*) FROM (SELECT v FROM sparse GROUP BY v) s;
 RESET enable_sort;
 
 DROP TABLE sparse, bad;
+
+-- bad text is a soft error where the server asks for that (PostgreSQL 16)
+CREATE FUNCTION is_valid(type text, t text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE valid boolean;
+BEGIN
+  IF current_setting('server_version_num')::int >= 160000 THEN
+    EXECUTE 'SELECT pg_input_is_valid($1, $2)' INTO valid USING t, type;
+    RETURN valid;
+  END IF;
+  BEGIN
+    EXECUTE format('SELECT %L::%s IS NOT NULL', t, type) INTO valid;
+    RETURN valid;
+  EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    RETURN false;
+  END;
+END $$;
+SELECT t, is_valid('sparsevec(2)', t) FROM unnest('{"{1:1}/2","{1:1}/3","","{1:1}","{1:1}/0","{3:1}/2","{1:1,1:2}/2","{1:nan}/2","{1:1e99}/2","{}/9999999999","{}/2 x"}'::text[]) t;
+SELECT t, is_valid('halfvec(2)', t) FROM unnest('{"[1,2]","[1]","","[1,70000]","[1,nan]","[]"}'::text[]) t;
+DROP FUNCTION is_valid;

@@ -31,8 +31,9 @@ enum BuildPhase : int64 {
 };
 const char* build_phase_name(int64 phase);
 
-// Opens an index by OID and checks that it is an avq index that is ready to be read.
-Relation open_avq_index(Oid oid, LOCKMODE lock);
+// Opens an index by OID and checks that it is an avq index that is ready to be read. Null, where
+// that is allowed, if there is no such relation (any more).
+Relation open_avq_index(Oid oid, LOCKMODE lock, bool missing_ok = false);
 
 // The table of an index, or ERRCODE_WRONG_OBJECT_TYPE: to lock it first.
 Oid table_of_index(Oid index);

@@ -19,8 +19,9 @@ PG_FUNCTION_INFO_V1(avq_last_scan);
 
 // Errors: not an avq index, another session's temporary table, not valid, no SELECT on the table,
 // unlogged on a standby.
-Relation avq::open_avq_index(Oid oid, LOCKMODE lock) {
-  Relation index = relation_open(oid, lock);
+Relation avq::open_avq_index(Oid oid, LOCKMODE lock, bool missing_ok) {
+  Relation index = missing_ok ? try_relation_open(oid, lock) : relation_open(oid, lock);
+  if (index == nullptr) return nullptr;
   if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_indam == nullptr ||
       index->rd_indam->ambuild != avq_build) {
     ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -98,7 +99,8 @@ const char* source_name(FittedOn source) {
 }  // namespace
 
 Datum avq_index_info(PG_FUNCTION_ARGS) {
-  Relation index = open_avq_index(PG_GETARG_OID(0), AccessShareLock);
+  Relation index = open_avq_index(PG_GETARG_OID(0), AccessShareLock, true);
+  if (index == nullptr) PG_RETURN_NULL();  // dropped while a view looked at all
   IndexFile file = open_file(index);
   MetaPage meta;
   read_meta(file, &meta);

@@ -44,7 +44,7 @@ FROM (
   LATERAL (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY s.rows + s.second_codes) AS median,
                   percentile_disc(0.99) WITHIN GROUP (ORDER BY s.rows + s.second_codes) AS p99
            FROM avq_list_stats(i.readable) s) l
-WHERE i.readable IS NOT NULL;
+WHERE i.readable IS NOT NULL AND f.metric IS NOT NULL;
 COMMENT ON VIEW pg_stat_avq_indexes IS
   'avq indexes of this database: scans since the server''s start, rows and lists as of the last build or VACUUM';
 GRANT SELECT ON pg_stat_avq_indexes TO PUBLIC;

@@ -97,18 +97,17 @@ void check_element_count(int nnz, int dim) {
   }
 }
 
-void check_position(const SparseVector* vector, int i) {
+const char* position_fault(const SparseVector* vector, int i) {
   const int32 position = vector->indices[i];
-  if (position < 0 || position >= vector->dim) {
-    ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec index out of bounds")));
-  }
-  if (i == 0 || position > vector->indices[i - 1]) return;
-  if (position == vector->indices[i - 1]) {
-    ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                    errmsg("sparsevec indices must not contain duplicates")));
-  }
-  ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                  errmsg("sparsevec indices must be in ascending order")));
+  if (position < 0 || position >= vector->dim) return "sparsevec index out of bounds";
+  if (i == 0 || position > vector->indices[i - 1]) return nullptr;
+  return position == vector->indices[i - 1] ? "sparsevec indices must not contain duplicates"
+                                            : "sparsevec indices must be in ascending order";
+}
+
+void check_position(const SparseVector* vector, int i) {
+  const char* fault = position_fault(vector, i);
+  if (fault != nullptr) ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("%s", fault)));
 }
 
 SparseVector* sparse_from_floats(const float* floats, int dim) {
@@ -139,8 +138,19 @@ AVQ_FUNCTION(avq_sparsevec_in) {
   SparseElement* elements = static_cast<SparseElement*>(palloc(sizeof(SparseElement) * room));
   const SparseResult result = parse_sparse(text, elements);
   if (result.status != SparseStatus::ok) return report_bad_sparse(fcinfo, text, result);
-  check_dim(kTypeName<SparseVector>, result.dims, SparseVector::kMaxDims);
-  check_expected_dims(typmod, result.dims);
+  if (result.dims < 1) {
+    AVQ_INPUT_ERROR(
+        (errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec must have at least 1 dimension")));
+  }
+  if (result.dims > SparseVector::kMaxDims) {
+    AVQ_INPUT_ERROR(
+        (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+         errmsg("sparsevec cannot have more than %d dimensions", SparseVector::kMaxDims)));
+  }
+  if (typmod != -1 && typmod != result.dims) {
+    AVQ_INPUT_ERROR((errcode(ERRCODE_DATA_EXCEPTION),
+                     errmsg("expected %d dimensions, not %d", typmod, result.dims)));
+  }
 
   std::sort(elements, elements + result.count,
             [](const SparseElement& a, const SparseElement& b) { return a.index < b.index; });
@@ -149,7 +159,10 @@ AVQ_FUNCTION(avq_sparsevec_in) {
   for (int i = 0; i < result.count; ++i) {
     vector->indices[i] = elements[i].index;
     values[i] = elements[i].value;
-    check_position(vector, i);
+    const char* fault = position_fault(vector, i);
+    if (fault != nullptr) {
+      AVQ_INPUT_ERROR((errcode(ERRCODE_DATA_EXCEPTION), errmsg("%s", fault)));
+    }
   }
   pfree(elements);
   PG_RETURN_POINTER(vector);

@@ -39,7 +39,8 @@ SparseVector* new_sparse(int dim, int nnz);
 // "sparsevec cannot have more than %d non-zero elements" and so on.
 void check_element_count(int nnz, int dim);
 
-// That position i is within the dimensions, and beyond the one before it.
+// What is wrong with position i: not within the dimensions, not beyond the one before it; or null.
+const char* position_fault(const SparseVector* vector, int i);
 void check_position(const SparseVector* vector, int i);
 
 // The elements of an array of floats that are not zero. Errors: too many, NaN, infinity.
