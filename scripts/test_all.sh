@@ -116,10 +116,13 @@ check_deb() {
     echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/avq.conf &&
     apt-get -q update && apt-get -q -y install --no-install-recommends build-essential debhelper fakeroot lintian \
       postgresql-all postgresql-server-dev-all g++ libeigen3-dev libhwy-dev &&
-    pg_buildext updatecontrol && dpkg-buildpackage -us -uc -b &&
+    rm -rf /var/tmp/avq-deb && mkdir /var/tmp/avq-deb && cp -r . /var/tmp/avq-deb/avq && # where postgres may read
+    cd /var/tmp/avq-deb/avq && pg_buildext updatecontrol &&
+    dpkg-buildpackage -us -uc -b && # runs the regression tests with the package
     lintian --allow-root --fail-on error,warning ../avq_*.changes &&
-    apt-get -q -y install --reinstall ../postgresql-17-avq_*.deb && make clean &&
-    pg_virtualenv -v 17 make installcheck PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config'
+    apt-get -q -y install --reinstall ../postgresql-17-avq_*.deb && dpkg -L postgresql-17-avq &&
+    pg_virtualenv -v 17 psql -c "CREATE EXTENSION avq" -c "SELECT extversion FROM pg_extension" &&
+    apt-get -q -y remove postgresql-17-avq'
 }
 check_sid() { test_in sid sid amd64; }
 check_i386() { test_in i386 bookworm i386; }
