@@ -14,6 +14,10 @@ CREATE FUNCTION avq_index_usage(index oid,
   RETURNS record LANGUAGE C STRICT VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'avq_index_usage';
 COMMENT ON FUNCTION avq_index_usage(oid) IS 'counters behind pg_stat_avq_indexes';
 
+CREATE FUNCTION avq_prewarm(index regclass) RETURNS bigint
+  LANGUAGE C STRICT VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'avq_prewarm';
+COMMENT ON FUNCTION avq_prewarm(regclass) IS 'reads an avq index into shared buffers; returns its pages';
+
 CREATE FUNCTION avq_reset_usage() RETURNS void
   LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'avq_reset_usage';
 COMMENT ON FUNCTION avq_reset_usage() IS 'sets the counters of this database''s avq indexes to zero';

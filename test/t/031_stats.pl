@@ -105,6 +105,16 @@ if ($node->pg_version >= 18) {
 }
 
 $node->restart;
+my $plan_of = "SET enable_seqscan = off; EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) SELECT id FROM words"
+  . " ORDER BY embedding <=> '[" . join(',', (1) x 100) . "]' LIMIT 100";
+like($node->safe_psql('postgres', $plan_of), qr/Index Scan .*?Buffers: [^\n]*read=/s, 'a cold scan reads');
+$node->restart;
+is($node->safe_psql('postgres', "SELECT avq_prewarm('words_cosine') = pages FROM avq_index_info('words_cosine')"), 't',
+  'avq_prewarm reads every page');
+my ($pages) = $node->safe_psql('postgres', $plan_of) =~ /Index Scan .*?Buffers: ([^\n]*)/s;
+like($pages, qr/hit=/, 'a warm scan finds them');
+
+$node->restart;
 like(usage('words_cosine'), qr/^0\|0/, 'a restart begins anew');
 check_indexes($node, 'all kinds');
 
