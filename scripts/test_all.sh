@@ -66,6 +66,10 @@ check_sqlsmith() {
   scripts/sqlsmith.sh
 }
 
+# Debian's PostgreSQL makes a cluster when it is installed, unless it is told not to.
+no_cluster='mkdir -p /etc/postgresql-common/createcluster.d &&
+    echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/avq.conf'
+
 # make test inside another Debian. Arguments: directory name, release, architecture.
 test_in() {
   local root=$matrix/$1 result
@@ -94,26 +98,21 @@ test_in() {
 }
 check_noble() { test_in noble noble amd64; }
 check_trixie() { # with pgvector, for test/t/030_pgvector.pl
-  test_in trixie trixie amd64 '
-    mkdir -p /etc/postgresql-common/createcluster.d &&
-    echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/avq.conf &&
+  test_in trixie trixie amd64 "$no_cluster"' &&
     apt-get -q update && apt-get -q -y install --no-install-recommends postgresql-17-pgvector && make test'
 }
 check_upgrade() {
-  test_in trixie trixie amd64 '
+  test_in trixie trixie amd64 "$no_cluster"' &&
     sed "s/trixie/bookworm/g" /etc/apt/sources.list >/etc/apt/sources.list.d/bookworm.list &&
     printf "Package: *\nPin: release n=bookworm\nPin-Priority: 100\n" >/etc/apt/preferences.d/bookworm &&
-    apt-get -q update && mkdir -p /etc/postgresql-common/createcluster.d &&
-    echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/avq.conf &&
+    apt-get -q update &&
     apt-get -q -y install --no-install-recommends postgresql-15 postgresql-server-dev-15 \
       postgresql-17 postgresql-server-dev-17 g++ libeigen3-dev libhwy-dev libipc-run-perl libgtest-dev &&
     PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config OLD_PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config \
       TAP_FILES=test/t/026_upgrade.pl make test SUITES=tap'
 }
 check_deb() {
-  test_in trixie trixie amd64 '
-    mkdir -p /etc/postgresql-common/createcluster.d &&
-    echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/avq.conf &&
+  test_in trixie trixie amd64 "$no_cluster"' &&
     apt-get -q update && apt-get -q -y install --no-install-recommends build-essential debhelper fakeroot lintian \
       postgresql-all postgresql-server-dev-all g++ libeigen3-dev libhwy-dev &&
     rm -rf /var/tmp/avq-deb && mkdir /var/tmp/avq-deb && cp -r . /var/tmp/avq-deb/avq && # where postgres may read

@@ -112,12 +112,10 @@ const char* read_integer(const char* at, int least, int most, int& value) noexce
   return stop;
 }
 
-SparseResult sparse_failure(SparseStatus status) noexcept { return {status, 0, 0, nullptr, 0}; }
-
-// One element, index:value; the end, or null with `failure` set.
+// One element, index:value; the end, or null with `result` set.
 const char* read_element(const char* at, const char* end, SparseElement& element,
-                         SparseResult& failure) noexcept {
-  failure = sparse_failure(SparseStatus::syntax);
+                         ParseResult& result) noexcept {
+  result = failure(ParseStatus::syntax);
   int position;
   const char* stop = read_integer(at, INT_MIN + 1, INT_MAX, position);
   if (stop == at) return nullptr;
@@ -131,11 +129,11 @@ const char* read_element(const char* at, const char* end, SparseElement& element
   stop = read_number(at, end, element.value, overflow);
   if (stop == at) return nullptr;
   if (overflow || (errno == ERANGE && element.value == 0)) {
-    failure = {SparseStatus::out_of_range, 0, 0, at, static_cast<size_t>(stop - at)};
+    result = {ParseStatus::out_of_range, 0, at, static_cast<size_t>(stop - at)};
     return nullptr;
   }
-  if (std::isnan(element.value)) failure.status = SparseStatus::not_a_number;
-  if (std::isinf(element.value)) failure.status = SparseStatus::infinite;
+  if (std::isnan(element.value)) result.status = ParseStatus::not_a_number;
+  if (std::isinf(element.value)) result.status = ParseStatus::infinite;
   return std::isfinite(element.value) ? stop : nullptr;
 }
 
@@ -182,31 +180,31 @@ ParseResult parse_vector(const char* text, float* out, int max_dims, float out_o
   return {ParseStatus::ok, dims, nullptr, 0};
 }
 
-SparseResult parse_sparse(const char* text, SparseElement* out) noexcept {
+ParseResult parse_sparse(const char* text, SparseElement* out, int* count) noexcept {
   const char* end = text + std::strlen(text);
   const char* at = skip_space(text);
-  if (*at != '{') return sparse_failure(SparseStatus::no_opening);
+  if (*at != '{') return failure(ParseStatus::no_opening);
   at = skip_space(at + 1);
-  int count = 0;
+  *count = 0;
   while (*at != '}') {
-    SparseResult failure;
-    at = read_element(at, end, out[count], failure);
-    if (at == nullptr) return failure;
-    if (out[count].value != 0) ++count;
+    ParseResult result;
+    at = read_element(at, end, out[*count], result);
+    if (at == nullptr) return result;
+    if (out[*count].value != 0) ++*count;
     at = skip_space(at);
     if (*at == '}') break;
-    if (*at != ',') return sparse_failure(SparseStatus::syntax);
+    if (*at != ',') return failure(ParseStatus::syntax);
     at = skip_space(at + 1);
-    if (*at == '}') return sparse_failure(SparseStatus::syntax);
+    if (*at == '}') return failure(ParseStatus::syntax);
   }
   at = skip_space(at + 1);
-  if (*at != '/') return sparse_failure(SparseStatus::no_dims);
+  if (*at != '/') return failure(ParseStatus::no_dims);
   at = skip_space(at + 1);
   int dims;
   const char* stop = read_integer(at, INT_MIN, INT_MAX, dims);
-  if (stop == at) return sparse_failure(SparseStatus::syntax);
-  if (*skip_space(stop) != '\0') return sparse_failure(SparseStatus::trailing_junk);
-  return {SparseStatus::ok, dims, count, nullptr, 0};
+  if (stop == at) return failure(ParseStatus::syntax);
+  if (*skip_space(stop) != '\0') return failure(ParseStatus::trailing_junk);
+  return {ParseStatus::ok, dims, nullptr, 0};
 }
 
 char* format_float(float value, char* out) noexcept {

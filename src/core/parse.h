@@ -18,18 +18,19 @@ namespace avq {
 enum class ParseStatus {
   ok,
   syntax,         // not a vector literal
-  no_opening,     // the first thing is not [
-  trailing_junk,  // something follows ]
+  no_opening,     // the first thing is not the opening bracket
+  no_dims,        // of a sparse vector: no / after }
+  trailing_junk,  // something follows the end
   empty,          // []
   too_many,       // more than max_dims elements
   not_a_number,   // an element is NaN
   infinite,       // an element is spelt as infinity
-  out_of_range,   // an element is too large; the token says which
+  out_of_range,   // an element is too large, or too small for a sparse vector; the token says which
 };
 
 struct ParseResult {
   ParseStatus status;
-  int dims;            // elements read, of use when status is ok
+  int dims;            // of use when status is ok
   const char* token;   // with out_of_range, the number's first character
   size_t token_bytes;  // and its length
 };
@@ -39,35 +40,15 @@ struct ParseResult {
 ParseResult parse_vector(const char* text, float* out, int max_dims,
                          float out_of_range = HUGE_VALF) noexcept;
 
-// The text format of sparse vectors: {1:1.5,3:-2}/5, positions from 1 on, in any order. Zeros are
-// read and left out.
-enum class SparseStatus {
-  ok,
-  syntax,
-  no_opening,     // the first thing is not {
-  no_dims,        // no / after }
-  trailing_junk,  // something follows the number of dimensions
-  not_a_number,
-  infinite,
-  out_of_range,  // an element is too large for a float, or too small; the token says which
-};
-
 struct SparseElement {
   int32_t index;  // from 0 on; not checked: any number read, brought into the range of int
   float value;
 };
 
-struct SparseResult {
-  SparseStatus status;
-  int dims;  // as read, brought into the range of int
-  int count;
-  const char* token;
-  size_t token_bytes;
-};
-
-// Reads the NUL-terminated text into out, which has room for as many elements as it has commas, and
-// one more.
-SparseResult parse_sparse(const char* text, SparseElement* out) noexcept;
+// The text format of sparse vectors: {1:1.5,3:-2}/5, positions from 1 on, in any order. Reads the
+// NUL-terminated text into out, which has room for as many elements as it has commas, and one more;
+// *count of them are not zero and kept. The dimensions are as read, brought into the range of int.
+ParseResult parse_sparse(const char* text, SparseElement* out, int* count) noexcept;
 
 // The most elements that the text can hold: one more than it has commas, at most max_dims.
 int count_elements_at_most(const char* text, int max_dims) noexcept;

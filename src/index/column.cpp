@@ -8,13 +8,14 @@ static OpclassSupport opclass_support(Relation index) {
       DatumGetPointer(FunctionCall1Coll(proc, InvalidOid, PointerGetDatum(nullptr))));
 }
 
+Element index_element(Relation index) { return opclass_support(index).element; }
+
 Column index_column(Relation index) {
   const Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(index), 0);
   int32 typmod = attribute->atttypmod;
   getBaseTypeAndTypmod(attribute->atttypid, &typmod);  // of a domain
   if (typmod < 1) {
-    const char* type =
-        opclass_support(index).element == Element::half ? kTypeName<HalfVector> : kTypeName<Vector>;
+    const char* type = type_name(index_element(index));
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
              errhint("Declare the column as %s(n), or index the expression (column::%s(n)).", type,
@@ -23,8 +24,6 @@ Column index_column(Relation index) {
   const OpclassSupport support = opclass_support(index);
   return {support.metric, support.element, static_cast<uint32>(typmod)};
 }
-
-Element index_element(Relation index) { return opclass_support(index).element; }
 
 const Vector* column_vector(Element element, Datum value) {
   if (element == Element::float4) return datum_get<Vector>(value);

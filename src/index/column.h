@@ -29,6 +29,10 @@ Column index_column(Relation index);
 
 Element index_element(Relation index);
 
+inline const char* type_name(Element element) {
+  return element == Element::half ? kTypeName<HalfVector> : kTypeName<Vector>;
+}
+
 // A value of the column as floats: the datum's own memory where that can be (see datum_get), else
 // palloc'ed.
 const Vector* column_vector(Element element, Datum value);

@@ -171,10 +171,6 @@ Datum totals_row(FunctionCallInfo fcinfo, Totals* totals, uint32 queries) {
   return finish_row(&row);
 }
 
-}  // namespace
-
-namespace {
-
 // Whether scans do what the target asks for, and not what other settings do.
 bool follows_target() {
   return settings.probes == 0 && settings.rerank_depth == 0 && settings.max_probes == 0;

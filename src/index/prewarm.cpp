@@ -12,12 +12,11 @@ PG_FUNCTION_INFO_V1(avq_prewarm);
 Datum avq_prewarm(PG_FUNCTION_ARGS) {
   Relation index = open_avq_index(PG_GETARG_OID(0), AccessShareLock);
   IndexFile file = open_file(index);
-  const BlockNumber blocks = RelationGetNumberOfBlocks(index);
-  for (BlockNumber block = 0; block < blocks; block++) {
+  for (BlockNumber block = 0; block < file.blocks; block++) {
     CHECK_FOR_INTERRUPTS();
     ReleaseBuffer(ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, nullptr));
   }
   acquire_cached(file);
   index_close(index, AccessShareLock);
-  PG_RETURN_INT64(blocks);
+  PG_RETURN_INT64(file.blocks);
 }

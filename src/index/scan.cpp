@@ -147,9 +147,8 @@ void start(IndexScanDesc scan) {
   const Vector* query =
       (key->sk_flags & SK_ISNULL) != 0 ? nullptr : column_vector(cached->element, key->sk_argument);
   if (query != nullptr && query->dim != static_cast<int>(cached->model.shape.dims)) {
-    report_different_dims(
-        cached->element == Element::half ? kTypeName<HalfVector> : kTypeName<Vector>,
-        static_cast<int>(cached->model.shape.dims), query->dim);
+    report_different_dims(type_name(cached->element), static_cast<int>(cached->model.shape.dims),
+                          query->dim);
   }
   if (query == nullptr || !orders_rows(cached->model.shape.metric, query)) {
     start_walk(state, 0);

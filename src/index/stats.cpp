@@ -38,14 +38,14 @@ Datum avq_list_stats(PG_FUNCTION_ARGS) {
 Datum avq_index_usage(PG_FUNCTION_ARGS) {
   RowBuilder row;
   begin_row(&row, fcinfo);
-  UsageCounts counts;
-  if (read_usage(PG_GETARG_OID(0), &counts)) {
-    for (const uint64 count : {counts.scans, counts.lists_probed, counts.blocks_scored,
-                               counts.rows_reranked, counts.heap_fetches}) {
+  uint64 counts[kUsageCounters];
+  const bool known = read_usage(PG_GETARG_OID(0), counts);
+  for (const uint64 count : counts) {
+    if (known) {
       row.int8(static_cast<int64>(count));
+    } else {
+      row.null();
     }
-  } else {
-    for (int i = 0; i < row.descriptor->natts; i++) row.null();
   }
   return finish_row(&row);
 }

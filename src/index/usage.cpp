@@ -1,7 +1,5 @@
 #include "index/usage.h"
 
-#include <initializer_list>
-
 extern "C" {
 #include "common/hashfn.h"
 #include "port/atomics.h"
@@ -16,7 +14,7 @@ constexpr uint32 kMostIndexes = 2048;
 
 struct Entry {
   pg_atomic_uint64 key;  // database and index; 0: free
-  pg_atomic_uint64 scans, lists_probed, blocks_scored, rows_reranked, heap_fetches;
+  pg_atomic_uint64 counters[kUsageCounters];
 };
 
 struct Usage {
@@ -27,11 +25,8 @@ Usage* usage = nullptr;
 
 void init_usage(void* memory) {
   for (Entry& entry : static_cast<Usage*>(memory)->entries) {
-    for (pg_atomic_uint64* value :
-         {&entry.key, &entry.scans, &entry.lists_probed, &entry.blocks_scored, &entry.rows_reranked,
-          &entry.heap_fetches}) {
-      pg_atomic_init_u64(value, 0);
-    }
+    pg_atomic_init_u64(&entry.key, 0);
+    for (pg_atomic_uint64& counter : entry.counters) pg_atomic_init_u64(&counter, 0);
   }
 }
 
@@ -97,23 +92,19 @@ void request_usage_memory() {
 void count_usage(Oid index, const ScanCounters& counters) {
   Entry* entry = entry_of(index, true);
   if (entry == nullptr) return;
-  pg_atomic_fetch_add_u64(&entry->scans, 1);
-  pg_atomic_fetch_add_u64(&entry->lists_probed, counters.lists_probed);
-  pg_atomic_fetch_add_u64(&entry->blocks_scored, counters.blocks_scored);
-  pg_atomic_fetch_add_u64(&entry->rows_reranked, counters.rows_reranked);
-  pg_atomic_fetch_add_u64(&entry->heap_fetches, counters.heap_fetches);
+  const int64 counts[kUsageCounters] = {1, counters.lists_probed, counters.blocks_scored,
+                                        counters.rows_reranked, counters.heap_fetches};
+  for (int i = 0; i < kUsageCounters; i++) {
+    pg_atomic_fetch_add_u64(&entry->counters[i], counts[i]);
+  }
 }
 
-bool read_usage(Oid index, UsageCounts* counts) {
-  *counts = {};
+bool read_usage(Oid index, uint64 counts[kUsageCounters]) {
   Entry* entry = entry_of(index, false);
-  if (entry == nullptr) return usage != nullptr;
-  counts->scans = pg_atomic_read_u64(&entry->scans);
-  counts->lists_probed = pg_atomic_read_u64(&entry->lists_probed);
-  counts->blocks_scored = pg_atomic_read_u64(&entry->blocks_scored);
-  counts->rows_reranked = pg_atomic_read_u64(&entry->rows_reranked);
-  counts->heap_fetches = pg_atomic_read_u64(&entry->heap_fetches);
-  return true;
+  for (int i = 0; i < kUsageCounters; i++) {
+    counts[i] = entry == nullptr ? 0 : pg_atomic_read_u64(&entry->counters[i]);
+  }
+  return usage != nullptr;
 }
 
 void reset_usage() {
@@ -121,10 +112,7 @@ void reset_usage() {
   if (usage == nullptr) return;
   for (Entry& entry : usage->entries) {
     if (pg_atomic_read_u64(&entry.key) >> 32 != MyDatabaseId) continue;
-    for (pg_atomic_uint64* value : {&entry.scans, &entry.lists_probed, &entry.blocks_scored,
-                                    &entry.rows_reranked, &entry.heap_fetches}) {
-      pg_atomic_write_u64(value, 0);
-    }
+    for (pg_atomic_uint64& counter : entry.counters) pg_atomic_write_u64(&counter, 0);
   }
 }
 

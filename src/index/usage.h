@@ -11,9 +11,8 @@
 
 namespace avq {
 
-struct UsageCounts {
-  uint64 scans, lists_probed, blocks_scored, rows_reranked, heap_fetches;
-};
+// Scans, lists probed, blocks scored, rows reranked, heap fetches: avq_index_usage()'s columns.
+inline constexpr int kUsageCounters = 5;
 
 // To be called when the library is loaded.
 void request_usage_memory();
@@ -21,7 +20,7 @@ void request_usage_memory();
 void count_usage(Oid index, const ScanCounters& counters);
 
 // False where there is no shared memory for it.
-bool read_usage(Oid index, UsageCounts* counts);
+bool read_usage(Oid index, uint64 counts[kUsageCounters]);
 
 // Of this database.
 void reset_usage();

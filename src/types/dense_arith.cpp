@@ -31,16 +31,6 @@ void combine(const V* a, const V* b, V* result, Operation operation) {
   store_floats(result, out);
 }
 
-double norm_of(const float* floats, int dims) {
-  // In double: squares of large elements overflow a float.
-  double sum = 0;
-  for (int i = 0; i < dims; ++i) {
-    const double element = floats[i];
-    sum += element * element;
-  }
-  return std::sqrt(sum);
-}
-
 // An aggregate's state, which nobody else sees, is written to in place.
 template <class V>
 Datum add(FunctionCallInfo fcinfo) {
@@ -108,7 +98,7 @@ Datum dims(FunctionCallInfo fcinfo) {
 template <class V>
 Datum norm(FunctionCallInfo fcinfo) {
   const V* vector = datum_get<V>(PG_GETARG_DATUM(0));
-  PG_RETURN_FLOAT8(norm_of(floats_of(vector), vector->dim));
+  PG_RETURN_FLOAT8(l2_norm(floats_of(vector), vector->dim));
 }
 
 // A zero vector stays what it is.
@@ -117,7 +107,7 @@ Datum l2_normalize(FunctionCallInfo fcinfo) {
   const V* vector = datum_get<V>(PG_GETARG_DATUM(0));
   V* result = new_dense<V>(vector->dim);
   const float* floats = floats_of(vector);
-  const double length = norm_of(floats, vector->dim);
+  const double length = l2_norm(floats, vector->dim);
   if (length > 0) {
     float* out = floats_to_fill(result);
     for (int i = 0; i < vector->dim; ++i) out[i] = static_cast<float>(floats[i] / length);

@@ -1,52 +1,11 @@
 // Text and binary formats of vector and halfvec, and their type modifier.
 #include "core/parse.h"
+#include "types/bad_text.h"
 #include "types/dense.h"
 #include "types/entry.h"
 
 namespace avq {
 namespace {
-
-Datum report_bad_text(FunctionCallInfo fcinfo, const char* type, int most, const char* text,
-                      const ParseResult& result) {
-  switch (result.status) {
-    case ParseStatus::ok:
-    case ParseStatus::syntax:
-      break;
-    case ParseStatus::no_opening:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                       errmsg("invalid input syntax for type %s: \"%s\"", type, text),
-                       errdetail("Vector contents must start with \"[\".")));
-      break;
-    case ParseStatus::trailing_junk:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                       errmsg("invalid input syntax for type %s: \"%s\"", type, text),
-                       errdetail("Junk after closing right brace.")));
-      break;
-    case ParseStatus::empty:
-      AVQ_INPUT_ERROR(
-          (errcode(ERRCODE_DATA_EXCEPTION), errmsg("%s must have at least 1 dimension", type)));
-      break;
-    case ParseStatus::too_many:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                       errmsg("%s cannot have more than %d dimensions", type, most)));
-      break;
-    case ParseStatus::not_a_number:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_DATA_EXCEPTION), errmsg("NaN not allowed in %s", type)));
-      break;
-    case ParseStatus::infinite:
-      AVQ_INPUT_ERROR(
-          (errcode(ERRCODE_DATA_EXCEPTION), errmsg("infinite value not allowed in %s", type)));
-      break;
-    case ParseStatus::out_of_range:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-                       errmsg("\"%s\" is out of range for type %s",
-                              pnstrdup(result.token, result.token_bytes), type)));
-      break;
-  }
-  AVQ_INPUT_ERROR((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                   errmsg("invalid input syntax for type %s: \"%s\"", type, text)));
-  return static_cast<Datum>(0);
-}
 
 template <class V>
 Datum in(FunctionCallInfo fcinfo) {
@@ -59,7 +18,8 @@ Datum in(FunctionCallInfo fcinfo) {
   float* floats = floats_to_fill(vector);
   const ParseResult result = parse_vector(text, floats, room, kOutOfRange<V>);
   if (result.status != ParseStatus::ok) {
-    return report_bad_text(fcinfo, kTypeName<V>, V::kMaxDims, text, result);
+    return report_bad_text(fcinfo, {kTypeName<V>, V::kMaxDims, "[", "closing right brace"}, text,
+                           result);
   }
   if (typmod != -1 && typmod != result.dims) {
     AVQ_INPUT_ERROR((errcode(ERRCODE_DATA_EXCEPTION),

@@ -47,4 +47,14 @@ inline double l1_distance(const float* a, const float* b, int dims) noexcept {
   return static_cast<double>(l1(a, b, static_cast<size_t>(dims)));
 }
 
+// In double: squares of large elements overflow a float.
+inline double l2_norm(const float* elements, int count) noexcept {
+  double sum = 0;
+  for (int i = 0; i < count; ++i) {
+    const double element = elements[i];
+    sum += element * element;
+  }
+  return std::sqrt(sum);
+}
+
 }  // namespace avq

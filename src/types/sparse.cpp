@@ -4,49 +4,12 @@
 #include <algorithm>
 
 #include "core/parse.h"
+#include "types/bad_text.h"
 #include "types/entry.h"
 #include "types/number_array.h"
 
 namespace avq {
 namespace {
-
-Datum report_bad_sparse(FunctionCallInfo fcinfo, const char* text, const SparseResult& result) {
-  switch (result.status) {
-    case SparseStatus::ok:
-    case SparseStatus::syntax:
-      break;
-    case SparseStatus::no_opening:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                       errmsg("invalid input syntax for type sparsevec: \"%s\"", text),
-                       errdetail("Vector contents must start with \"{\".")));
-      break;
-    case SparseStatus::no_dims:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                       errmsg("invalid input syntax for type sparsevec: \"%s\"", text),
-                       errdetail("Unexpected end of input.")));
-      break;
-    case SparseStatus::trailing_junk:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                       errmsg("invalid input syntax for type sparsevec: \"%s\"", text),
-                       errdetail("Junk after closing.")));
-      break;
-    case SparseStatus::not_a_number:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_DATA_EXCEPTION), errmsg("NaN not allowed in sparsevec")));
-      break;
-    case SparseStatus::infinite:
-      AVQ_INPUT_ERROR(
-          (errcode(ERRCODE_DATA_EXCEPTION), errmsg("infinite value not allowed in sparsevec")));
-      break;
-    case SparseStatus::out_of_range:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-                       errmsg("\"%s\" is out of range for type sparsevec",
-                              pnstrdup(result.token, result.token_bytes))));
-      break;
-  }
-  AVQ_INPUT_ERROR((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                   errmsg("invalid input syntax for type sparsevec: \"%s\"", text)));
-  return static_cast<Datum>(0);
-}
 
 template <class V>
 Datum from_dense(FunctionCallInfo fcinfo) {
@@ -136,8 +99,12 @@ AVQ_FUNCTION(avq_sparsevec_in) {
                             SparseVector::kMaxElements)));
   }
   SparseElement* elements = static_cast<SparseElement*>(palloc(sizeof(SparseElement) * room));
-  const SparseResult result = parse_sparse(text, elements);
-  if (result.status != SparseStatus::ok) return report_bad_sparse(fcinfo, text, result);
+  int count;
+  const ParseResult result = parse_sparse(text, elements, &count);
+  if (result.status != ParseStatus::ok) {
+    return report_bad_text(
+        fcinfo, {kTypeName<SparseVector>, SparseVector::kMaxDims, "{", "closing"}, text, result);
+  }
   if (result.dims < 1) {
     AVQ_INPUT_ERROR(
         (errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec must have at least 1 dimension")));
@@ -152,11 +119,11 @@ AVQ_FUNCTION(avq_sparsevec_in) {
                      errmsg("expected %d dimensions, not %d", typmod, result.dims)));
   }
 
-  std::sort(elements, elements + result.count,
+  std::sort(elements, elements + count,
             [](const SparseElement& a, const SparseElement& b) { return a.index < b.index; });
-  SparseVector* vector = new_sparse(result.dims, result.count);
+  SparseVector* vector = new_sparse(result.dims, count);
   float* values = vector->values();
-  for (int i = 0; i < result.count; ++i) {
+  for (int i = 0; i < count; ++i) {
     vector->indices[i] = elements[i].index;
     values[i] = elements[i].value;
     const char* fault = position_fault(vector, i);

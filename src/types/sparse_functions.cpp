@@ -47,18 +47,7 @@ float sparse_norm_squared(const SparseVector* a) {
   return norm_squared(a->values(), static_cast<size_t>(a->nnz));
 }
 
-double norm_of(const SparseVector* vector) {
-  double sum = 0;
-  for (int i = 0; i < vector->nnz; ++i) {
-    const double value = vector->values()[i];
-    sum += value * value;
-  }
-  return std::sqrt(sum);
-}
-
-void check_dims(const SparseVector* a, const SparseVector* b) {
-  if (a->dim != b->dim) report_different_dims(kTypeName<SparseVector>, a->dim, b->dim);
-}
+double norm_of(const SparseVector* vector) { return l2_norm(vector->values(), vector->nnz); }
 
 struct Pair {
   SparseVector *a, *b;

@@ -63,9 +63,9 @@ avq::ParseStatus read_slowly(const std::string& text, std::vector<float>& values
 }
 
 // The same for sparse vectors: the elements that are not zero, in the order of the text.
-avq::SparseStatus read_sparse_slowly(const std::string& text,
-                                     std::vector<std::pair<long, float>>& elements, long& dims) {
-  using avq::SparseStatus;
+avq::ParseStatus read_sparse_slowly(const std::string& text,
+                                    std::vector<std::pair<long, float>>& elements, long& dims) {
+  using avq::ParseStatus;
   size_t at = 0;
   const auto next = [&] {
     skip_space(text, at);
@@ -78,53 +78,54 @@ avq::SparseStatus read_sparse_slowly(const std::string& text,
     at += static_cast<size_t>(end - begin);
     return end != begin;
   };
-  if (next() != '{') return SparseStatus::no_opening;
+  if (next() != '{') return ParseStatus::no_opening;
   ++at;
   bool more = next() != '}';
   while (more) {
     long index;
     next();
-    if (!integer(index)) return SparseStatus::syntax;
-    if (next() != ':') return SparseStatus::syntax;
+    if (!integer(index)) return ParseStatus::syntax;
+    if (next() != ':') return ParseStatus::syntax;
     ++at;
     next();
     const char* begin = text.c_str() + at;
     char* end;
     errno = 0;
     const float value = std::strtof(begin, &end);
-    if (end == begin) return SparseStatus::syntax;
-    if (std::isnan(value)) return SparseStatus::not_a_number;
-    if (errno == ERANGE && (value == 0 || std::isinf(value))) return SparseStatus::out_of_range;
-    if (std::isinf(value)) return SparseStatus::infinite;
+    if (end == begin) return ParseStatus::syntax;
+    if (std::isnan(value)) return ParseStatus::not_a_number;
+    if (errno == ERANGE && (value == 0 || std::isinf(value))) return ParseStatus::out_of_range;
+    if (std::isinf(value)) return ParseStatus::infinite;
     if (value != 0) elements.emplace_back(index, value);
     at += static_cast<size_t>(end - begin);
     const char separator = next();
-    if (separator != ',' && separator != '}') return SparseStatus::syntax;
+    if (separator != ',' && separator != '}') return ParseStatus::syntax;
     more = separator == ',';
     if (more) ++at;
   }
   ++at;
-  if (next() != '/') return SparseStatus::no_dims;
+  if (next() != '/') return ParseStatus::no_dims;
   ++at;
   next();
-  if (!integer(dims)) return SparseStatus::syntax;
-  return next() == '\0' && at == text.size() ? SparseStatus::ok : SparseStatus::trailing_junk;
+  if (!integer(dims)) return ParseStatus::syntax;
+  return next() == '\0' && at == text.size() ? ParseStatus::ok : ParseStatus::trailing_junk;
 }
 
 void check_sparse(const std::string& text, const std::vector<char>& exact) {
   std::vector<avq::SparseElement> out(
       static_cast<size_t>(avq::count_elements_at_most(exact.data(), 1 << 20)));
-  const avq::SparseResult result = avq::parse_sparse(exact.data(), out.data());
+  int count = 0;
+  const avq::ParseResult result = avq::parse_sparse(exact.data(), out.data(), &count);
   std::vector<std::pair<long, float>> expected;
   long dims = 0;
   require(result.status == read_sparse_slowly(text, expected, dims), "sparse: the status");
-  if (result.status != avq::SparseStatus::ok) return;
+  if (result.status != avq::ParseStatus::ok) return;
   const auto limited = [](long value, long least) {
     return std::clamp<long>(value, least, std::numeric_limits<int>::max());
   };
   constexpr long kLeast = std::numeric_limits<int>::min();
   require(result.dims == limited(dims, kLeast), "sparse: the dimensions");
-  require(static_cast<size_t>(result.count) == expected.size(), "sparse: as many elements");
+  require(static_cast<size_t>(count) == expected.size(), "sparse: as many elements");
   for (size_t i = 0; i < expected.size(); ++i) {
     require(out[i].index == limited(expected[i].first, kLeast + 1) - 1, "sparse: the position");
     require(std::memcmp(&out[i].value, &expected[i].second, sizeof(float)) == 0,

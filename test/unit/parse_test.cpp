@@ -149,7 +149,7 @@ TEST(Parse, OutOfRangeOfANarrowerType) {
 }
 
 struct SparseParsed {
-  SparseStatus status;
+  ParseStatus status;
   int dims;
   std::vector<std::pair<int, float>> elements;
   std::string token;
@@ -159,55 +159,55 @@ struct SparseParsed {
 SparseParsed sparse(const std::string& text) {
   const int room = count_elements_at_most(text.c_str(), 1000);
   std::vector<SparseElement> out(static_cast<size_t>(room));
-  const SparseResult result = parse_sparse(text.c_str(), out.data());
+  int count = 0;
+  const ParseResult result = parse_sparse(text.c_str(), out.data(), &count);
   SparseParsed parsed = {result.status, result.dims, {}, {}};
-  for (int i = 0; i < result.count; ++i) parsed.elements.emplace_back(out[i].index, out[i].value);
+  for (int i = 0; i < count; ++i) parsed.elements.emplace_back(out[i].index, out[i].value);
   if (result.token != nullptr) parsed.token = std::string(result.token, result.token_bytes);
   return parsed;
 }
 
 TEST(ParseSparse, ReadsElementsAsTheyCome) {
-  EXPECT_EQ(sparse("{1:1.5,3:-2}/5"),
-            (SparseParsed{SparseStatus::ok, 5, {{0, 1.5f}, {2, -2}}, {}}));
+  EXPECT_EQ(sparse("{1:1.5,3:-2}/5"), (SparseParsed{ParseStatus::ok, 5, {{0, 1.5f}, {2, -2}}, {}}));
   EXPECT_EQ(sparse(" { 9 : 1 ,\t2:0, 1:-0,+3:0x10 } / 7 \n"),
-            (SparseParsed{SparseStatus::ok, 7, {{8, 1}, {2, 16}}, {}}));
-  EXPECT_EQ(sparse("{}/3"), (SparseParsed{SparseStatus::ok, 3, {}, {}}));
+            (SparseParsed{ParseStatus::ok, 7, {{8, 1}, {2, 16}}, {}}));
+  EXPECT_EQ(sparse("{}/3"), (SparseParsed{ParseStatus::ok, 3, {}, {}}));
   EXPECT_EQ(sparse("{-5:1,99999999999999999999:2}/-1"),
-            (SparseParsed{SparseStatus::ok, -1, {{-6, 1}, {INT_MAX - 1, 2}}, {}}));
+            (SparseParsed{ParseStatus::ok, -1, {{-6, 1}, {INT_MAX - 1, 2}}, {}}));
   EXPECT_EQ(sparse("{-99999999999999999999:1}/99999999999"),
-            (SparseParsed{SparseStatus::ok, INT_MAX, {{INT_MIN, 1}}, {}}));
+            (SparseParsed{ParseStatus::ok, INT_MAX, {{INT_MIN, 1}}, {}}));
 }
 
 TEST(ParseSparse, SaysWhatIsWrong) {
   const struct {
     const char* text;
-    SparseStatus status;
+    ParseStatus status;
   } cases[] = {
-      {"", SparseStatus::no_opening},
-      {"[1]", SparseStatus::no_opening},
-      {"{", SparseStatus::syntax},
-      {"{1", SparseStatus::syntax},
-      {"{1:", SparseStatus::syntax},
-      {"{1:1", SparseStatus::syntax},
-      {"{1:1,", SparseStatus::syntax},
-      {"{1:0,}/1", SparseStatus::syntax},
-      {"{,1:1}/1", SparseStatus::syntax},
-      {"{1:1;}/1", SparseStatus::syntax},
-      {"{x:1}/1", SparseStatus::syntax},
-      {"{1:x}/1", SparseStatus::syntax},
-      {"{1 1}/1", SparseStatus::syntax},
-      {"{1:1}/", SparseStatus::syntax},
-      {"{1:1}/x", SparseStatus::syntax},
-      {"{}", SparseStatus::no_dims},
-      {"{1:1}2", SparseStatus::no_dims},
-      {"{1:1}/2 3", SparseStatus::trailing_junk},
-      {"{1:nan}/1", SparseStatus::not_a_number},
-      {"{1:-inf}/1", SparseStatus::infinite},
+      {"", ParseStatus::no_opening},
+      {"[1]", ParseStatus::no_opening},
+      {"{", ParseStatus::syntax},
+      {"{1", ParseStatus::syntax},
+      {"{1:", ParseStatus::syntax},
+      {"{1:1", ParseStatus::syntax},
+      {"{1:1,", ParseStatus::syntax},
+      {"{1:0,}/1", ParseStatus::syntax},
+      {"{,1:1}/1", ParseStatus::syntax},
+      {"{1:1;}/1", ParseStatus::syntax},
+      {"{x:1}/1", ParseStatus::syntax},
+      {"{1:x}/1", ParseStatus::syntax},
+      {"{1 1}/1", ParseStatus::syntax},
+      {"{1:1}/", ParseStatus::syntax},
+      {"{1:1}/x", ParseStatus::syntax},
+      {"{}", ParseStatus::no_dims},
+      {"{1:1}2", ParseStatus::no_dims},
+      {"{1:1}/2 3", ParseStatus::trailing_junk},
+      {"{1:nan}/1", ParseStatus::not_a_number},
+      {"{1:-inf}/1", ParseStatus::infinite},
   };
   for (const auto& c : cases) EXPECT_EQ(sparse(c.text).status, c.status) << c.text;
   EXPECT_EQ(sparse("{1:1,2:-1e39 }/2").token, "-1e39");
-  EXPECT_EQ(sparse("{1:1e-50}/1").status, SparseStatus::out_of_range);
-  EXPECT_EQ(sparse("{1:1e-45}/1").status, SparseStatus::ok);
+  EXPECT_EQ(sparse("{1:1e-50}/1").status, ParseStatus::out_of_range);
+  EXPECT_EQ(sparse("{1:1e-45}/1").status, ParseStatus::ok);
 }
 
 TEST(Format, SpellsFloatsAsPostgresDoes) {
