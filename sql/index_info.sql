@@ -54,6 +54,8 @@ SELECT avq_check(NULL) IS NULL;
 SELECT avq_index_info('item_pkey');
 SELECT avq_index_info('item');
 SELECT avq_index_info(0);
+SELECT avq_prewarm(0);
+SELECT avq_index_info(0, true);
 
 -- the operator classes are complete, and one is the default
 SELECT opcname, opcdefault, amvalidate(o.oid) FROM pg_opclass o JOIN pg_am a ON opcmethod = a.oid

@@ -34,6 +34,8 @@ const char* build_phase_name(int64 phase);
 // Opens an index by OID and checks that it is an avq index that is ready to be read. Null, where
 // that is allowed, if there is no such relation (any more).
 Relation open_avq_index(Oid oid, LOCKMODE lock, bool missing_ok = false);
+// Null, without waiting, unless the index can be read now.
+Relation try_open_avq_index(Oid oid, LOCKMODE lock);
 
 // The table of an index, or ERRCODE_WRONG_OBJECT_TYPE: to lock it first.
 Oid table_of_index(Oid index);

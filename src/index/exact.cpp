@@ -87,6 +87,7 @@ void flush_batch(Pass* pass) {
   dot_matrix(pass->comparable, pass->batched, pass->queries->comparable, queries, dims,
              pass->products);
   for (uint32 i = 0; i < pass->batched; i++) {
+    CHECK_FOR_INTERRUPTS();  // the first rows are kept for every query
     const float* row = pass->batch + Size{i} * dims;
     const float* comparable = pass->comparable + Size{i} * dims;
     const double squared = norm_squared(comparable, dims);

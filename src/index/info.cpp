@@ -7,6 +7,7 @@
 #include "storage/slots.h"
 
 extern "C" {
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 }
 
@@ -17,13 +18,33 @@ PG_FUNCTION_INFO_V1(avq_index_info);
 PG_FUNCTION_INFO_V1(avq_last_scan);
 }
 
-// Errors: not an avq index, another session's temporary table, not valid, no SELECT on the table,
-// unlogged on a standby.
+namespace {
+
+bool is_avq_index(Relation index) {
+  return index->rd_rel->relkind == RELKIND_INDEX && index->rd_indam != nullptr &&
+         index->rd_indam->ambuild == avq_build;
+}
+
+bool unlogged_on_standby(Relation index) {
+  return index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED && RecoveryInProgress();
+}
+
+AclResult may_read(Relation index) {
+  return pg_class_aclcheck(index->rd_index->indrelid, GetUserId(), ACL_SELECT);
+}
+
+}  // namespace
+
+// Errors: does not exist, not an avq index, another session's temporary table, not valid, no SELECT
+// on the table, unlogged on a standby.
 Relation avq::open_avq_index(Oid oid, LOCKMODE lock, bool missing_ok) {
-  Relation index = missing_ok ? try_relation_open(oid, lock) : relation_open(oid, lock);
-  if (index == nullptr) return nullptr;
-  if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_indam == nullptr ||
-      index->rd_indam->ambuild != avq_build) {
+  Relation index = try_relation_open(oid, lock);
+  if (index == nullptr) {
+    if (missing_ok) return nullptr;
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("index with OID %u does not exist", oid)));
+  }
+  if (!is_avq_index(index)) {
     ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                     errmsg("\"%s\" is not an avq index", RelationGetRelationName(index)),
                     index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX
@@ -38,16 +59,31 @@ Relation avq::open_avq_index(Oid oid, LOCKMODE lock, bool missing_ok) {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("index \"%s\" is not valid", RelationGetRelationName(index))));
   }
-  const AclResult allowed = pg_class_aclcheck(index->rd_index->indrelid, GetUserId(), ACL_SELECT);
+  const AclResult allowed = may_read(index);
   if (allowed != ACLCHECK_OK) {
     aclcheck_error(allowed, OBJECT_TABLE, get_rel_name(index->rd_index->indrelid));
   }
-  if (index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED && RecoveryInProgress()) {
+  if (unlogged_on_standby(index)) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("cannot access unlogged index \"%s\" during recovery",
                            RelationGetRelationName(index))));
   }
   return index;
+}
+
+Relation avq::try_open_avq_index(Oid oid, LOCKMODE lock) {
+  if (!ConditionalLockRelationOid(oid, lock)) return nullptr;
+  Relation index = try_relation_open(oid, NoLock);
+  if (index == nullptr) {
+    UnlockRelationOid(oid, lock);
+    return nullptr;
+  }
+  if (is_avq_index(index) && !RELATION_IS_OTHER_TEMP(index) && index->rd_index->indisvalid &&
+      may_read(index) == ACLCHECK_OK && !unlogged_on_standby(index)) {
+    return index;
+  }
+  relation_close(index, lock);
+  return nullptr;
 }
 
 Oid avq::table_of_index(Oid index) {
@@ -99,8 +135,9 @@ const char* source_name(FittedOn source) {
 }  // namespace
 
 Datum avq_index_info(PG_FUNCTION_ARGS) {
-  Relation index = open_avq_index(PG_GETARG_OID(0), AccessShareLock, true);
-  if (index == nullptr) PG_RETURN_NULL();  // dropped while a view looked at all
+  Relation index = PG_GETARG_BOOL(1) ? try_open_avq_index(PG_GETARG_OID(0), AccessShareLock)
+                                     : open_avq_index(PG_GETARG_OID(0), AccessShareLock, true);
+  if (index == nullptr) PG_RETURN_NULL();
   IndexFile file = open_file(index);
   MetaPage meta;
   read_meta(file, &meta);

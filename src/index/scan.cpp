@@ -163,6 +163,7 @@ void start(IndexScanDesc scan) {
 }  // namespace
 
 IndexScanDesc avq_begin_scan(Relation index, int keys, int order_bys) {
+  attach_usage();
   IndexScanDesc scan = RelationGetIndexScan(index, keys, order_bys);
   MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "avq scan", ALLOCSET_DEFAULT_SIZES);
@@ -191,7 +192,9 @@ ScanCounters scan_totals(IndexScanDesc scan) {
 static void report_usage(IndexScanDesc scan) {
   ScanState* state = state_of(scan);
   if (!state->counted) return;
-  count_usage(RelationGetRelid(scan->indexRelation), state->counters);
+  if (scan->indexRelation->rd_rel->relpersistence != RELPERSISTENCE_TEMP) {
+    count_usage(RelationGetRelid(scan->indexRelation), state->counters);
+  }
   state->before = sum_of(state->before, state->counters);
   state->counters = {};
   state->counted = false;

@@ -10,7 +10,7 @@ COMMENT ON ACCESS METHOD avq IS 'inverted lists of anisotropic product-quantizat
 
 -- What an index is, whether it is sound, what the last scan did.
 
-CREATE FUNCTION avq_index_info(index regclass,
+CREATE FUNCTION avq_index_info(index regclass, nowait boolean DEFAULT false,
     OUT metric text, OUT dims int, OUT lists int, OUT cells int, OUT list_groups int,
     OUT rows bigint, OUT rows_without_code bigint, OUT dead bigint, OUT longest_list bigint,
     OUT trained boolean, OUT built_rows bigint, OUT generation int,
@@ -21,8 +21,8 @@ CREATE FUNCTION avq_index_info(index regclass,
     OUT target_recall real, OUT calibrated_on text, OUT calibration_queries int,
     OUT pages bigint, OUT model_pages bigint, OUT directory_pages bigint, OUT code_pages bigint,
     OUT copy_pages bigint, OUT free_pages bigint, OUT format_version int, OUT seed bigint, OUT kernel text)
-  RETURNS record LANGUAGE C STRICT VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'avq_index_info';
-COMMENT ON FUNCTION avq_index_info(regclass) IS
+  RETURNS record LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'avq_index_info';
+COMMENT ON FUNCTION avq_index_info(regclass, boolean) IS
   'shape, size and contents of an avq index; row counts are those of the last build or VACUUM';
 
 CREATE FUNCTION avq_check(index regclass, heapallindexed boolean DEFAULT false) RETURNS void

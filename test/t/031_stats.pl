@@ -97,6 +97,57 @@ finish($other);
 my ($status, undef, $error) = $node->psql('postgres', 'SET ROLE reader; SELECT avq_reset_usage()');
 like($error, qr/permission denied for function avq_reset_usage/, 'resetting is not for everybody');
 
+# An index that another session has locked is neither waited for nor left out: its counters are shown.
+my $locker = background($node, 'BEGIN; LOCK TABLE hidden; REINDEX INDEX hidden_ip; SELECT pg_sleep(30)');
+wait_for($node, "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'hidden_ip'::regclass AND mode = 'AccessExclusiveLock'"
+    . ' AND granted', 'a locked index');
+is($node->safe_psql('postgres', "SET statement_timeout = '10s'; SELECT scans, rows IS NULL, lists IS NULL,"
+    . " median_list IS NULL FROM pg_stat_avq_indexes WHERE indexrelname = 'hidden_ip'"), '0|t|t|t',
+  'the view does not wait for a locked index');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)'"
+    . ' AND pid <> pg_backend_pid()');
+eval { finish($locker) };
+
+# Temporary indexes are not counted, and can be looked at in a plan that would be parallel.
+my $force = $node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
+is($node->safe_psql('postgres', <<"SQL"), "[1]\n0\nt\nt\nt", 'a temporary index');
+CREATE TEMP TABLE brief (v vector(1));
+INSERT INTO brief VALUES ('[1]');
+CREATE INDEX brief_ip ON brief USING avq (v);
+SET enable_seqscan = off;
+SELECT v FROM brief ORDER BY v <#> '[1]' LIMIT 1;
+SELECT scans FROM avq_index_usage('brief_ip'::regclass);
+SET $force = on;
+SELECT avq_prewarm('brief_ip') > 0;
+SELECT rows = 1 FROM avq_index_info('brief_ip');
+SELECT count(*) > 0 FROM avq_list_stats('brief_ip');
+SQL
+
+# What somebody put into the schema before the extension came is not called by the view.
+my $planted = <<'SQL';
+CREATE ROLE planter;
+CREATE SCHEMA shared;
+GRANT CREATE, USAGE ON SCHEMA shared TO planter;
+SET ROLE planter;
+CREATE FUNCTION shared.evil(bigint, real) RETURNS real LANGUAGE plpgsql AS $$BEGIN RAISE 'planted'; END$$;
+CREATE OPERATOR shared./ (LEFTARG = bigint, RIGHTARG = real, FUNCTION = shared.evil);
+CREATE FUNCTION shared.avq_list_stats(index oid, OUT list int, OUT rows bigint, OUT second_codes bigint,
+  OUT dead bigint, OUT pages bigint) RETURNS SETOF record LANGUAGE plpgsql AS $$BEGIN RAISE 'planted'; END$$;
+CREATE FUNCTION shared.avq_index_info(index oid, nowait boolean) RETURNS record LANGUAGE plpgsql
+  AS $$BEGIN RAISE 'planted'; END$$;
+CREATE FUNCTION shared.nullif(bigint, int) RETURNS bigint LANGUAGE plpgsql AS $$BEGIN RAISE 'planted'; END$$;
+RESET ROLE;
+CREATE EXTENSION avq SCHEMA shared;
+CREATE TABLE t (v shared.vector(1));
+INSERT INTO t VALUES ('[1]');
+CREATE INDEX ON t USING avq (v shared.vector_ip_ops);
+SET search_path = pg_catalog;
+SELECT rows, dead_share FROM shared.pg_stat_avq_indexes;
+SQL
+$node->safe_psql('postgres', 'CREATE DATABASE planted');
+is($node->safe_psql('planted', $planted), '1|0', 'planted functions and operators are not called');
+$node->safe_psql('postgres', 'DROP DATABASE planted');
+
 if ($node->pg_version >= 18) {
   my $plan = $node->safe_psql('postgres', 'SET enable_seqscan = off; EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT id'
       . ' FROM words ORDER BY embedding <=> (SELECT embedding FROM words WHERE id = 7) LIMIT 10');

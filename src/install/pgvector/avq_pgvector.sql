@@ -16,6 +16,8 @@ DECLARE
   qualified text;
   class record;
   opclass text;
+  own text := (SELECT quote_ident(nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace
+               WHERE extname = 'avq_pgvector');
 BEGIN
   FOREACH type IN ARRAY ARRAY['vector', 'halfvec']::name[] LOOP
     qualified := format('%I.%I', pgvector, type);
@@ -25,7 +27,7 @@ BEGIN
         ('ip', '<#>', 'DEFAULT', 'inner product'),
         ('cosine', '<=>', '', 'cosine distance'),
         ('l2', '<->', '', 'Euclidean distance')) classes (name, operator, is_default, meaning) LOOP
-      opclass := format('@extschema@.%I', type || '_' || class.name || '_ops');
+      opclass := format('%s.%I', own, type || '_' || class.name || '_ops');
       EXECUTE format('CREATE OPERATOR CLASS %s %s FOR TYPE %s USING avq AS
           OPERATOR 1 %I.%s (%s, %s) FOR ORDER BY pg_catalog.float_ops,
           FUNCTION 1 (%s) %s.%I(internal)',
@@ -37,18 +39,18 @@ BEGIN
         format('%s of pgvector''s %s: ORDER BY column %s query', class.meaning, type, class.operator));
     END LOOP;
 
-    EXECUTE format('CREATE FUNCTION @extschema@.avq_calibrate(index regclass, queries %s[],
+    EXECUTE format('CREATE FUNCTION %s.avq_calibrate(index regclass, queries %s[],
         OUT queries int, OUT rows bigint, OUT target_recall real, OUT probes int, OUT error_bound real)
       RETURNS record LANGUAGE C VOLATILE PARALLEL UNSAFE AS ''MODULE_PATHNAME'', ''avq_calibrate''',
-      qualified);
-    EXECUTE format('COMMENT ON FUNCTION @extschema@.avq_calibrate(regclass, %s[]) IS %L', qualified,
+      own, qualified);
+    EXECUTE format('COMMENT ON FUNCTION %s.avq_calibrate(regclass, %s[]) IS %L', own, qualified,
       'fits the work of an index''s scans, for a target recall, to queries of the user');
-    EXECUTE format('CREATE FUNCTION @extschema@.avq_recall(index regclass, queries %s[], k int DEFAULT 10,
+    EXECUTE format('CREATE FUNCTION %s.avq_recall(index regclass, queries %s[], k int DEFAULT 10,
         OUT queries int, OUT recall real, OUT mean_ms real, OUT p50_ms real, OUT p99_ms real,
         OUT lists_probed real, OUT blocks_scored real, OUT rows_reranked real)
       RETURNS record LANGUAGE C VOLATILE PARALLEL RESTRICTED AS ''MODULE_PATHNAME'', ''avq_recall''',
-      qualified);
-    EXECUTE format('COMMENT ON FUNCTION @extschema@.avq_recall(regclass, %s[], int) IS %L', qualified,
+      own, qualified);
+    EXECUTE format('COMMENT ON FUNCTION %s.avq_recall(regclass, %s[], int) IS %L', own, qualified,
       'recall, latency and work of an index''s scans for the k best rows, with the session''s settings');
   END LOOP;
 END $do$;
