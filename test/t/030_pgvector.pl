@@ -104,6 +104,22 @@ is($node->safe_psql('old', "SELECT count(*) FROM changed c JOIN words w USING (i
   $node->safe_psql('old', 'SELECT count(*) FROM changed JOIN words USING (id)'), "to avq's type without loss");
 $node->safe_psql('old', 'DROP TABLE changed');
 
+# Whatever the schema is called, the objects are in it.
+$node->safe_psql('postgres', 'CREATE DATABASE odd');
+is($node->safe_psql('odd', <<'SQL'), '%s Y%%|10', 'a schema of an odd name');
+CREATE EXTENSION vector;
+CREATE SCHEMA avq;
+CREATE EXTENSION avq SCHEMA avq;
+CREATE SCHEMA "%s Y%%";
+CREATE SCHEMA "%s Y%";
+CREATE EXTENSION avq_pgvector SCHEMA "%s Y%%";
+SELECT nspname, count(*) FROM (SELECT opcnamespace AS n FROM pg_opclass WHERE oid IN (SELECT objid FROM pg_depend
+    WHERE refobjid = (SELECT oid FROM pg_extension WHERE extname = 'avq_pgvector') AND classid = 'pg_opclass'::regclass)
+  UNION ALL SELECT pronamespace FROM pg_proc WHERE oid IN (SELECT objid FROM pg_depend
+    WHERE refobjid = (SELECT oid FROM pg_extension WHERE extname = 'avq_pgvector') AND classid = 'pg_proc'::regclass)) o
+JOIN pg_namespace ON pg_namespace.oid = n GROUP BY 1;
+SQL
+
 # Dump and restore.
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/old.dump';
 $node->command_ok([ 'pg_dump', '-F', 'custom', '-f', $dump, 'old' ], 'pg_dump');
