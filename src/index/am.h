@@ -34,8 +34,9 @@ const char* build_phase_name(int64 phase);
 // Opens an index by OID and checks that it is an avq index that is ready to be read. Null, where
 // that is allowed, if there is no such relation (any more).
 Relation open_avq_index(Oid oid, LOCKMODE lock, bool missing_ok = false);
-// Null, without waiting, unless the index can be read now.
-Relation try_open_avq_index(Oid oid, LOCKMODE lock);
+// For SQL functions whose arguments are (index, nowait): null if there is no such relation and,
+// with nowait, without waiting, unless the index can be read now.
+Relation open_index_to_tell(FunctionCallInfo fcinfo);
 
 // The table of an index, or ERRCODE_WRONG_OBJECT_TYPE: to lock it first.
 Oid table_of_index(Oid index);

@@ -71,7 +71,7 @@ Relation avq::open_avq_index(Oid oid, LOCKMODE lock, bool missing_ok) {
   return index;
 }
 
-Relation avq::try_open_avq_index(Oid oid, LOCKMODE lock) {
+static Relation try_open_avq_index(Oid oid, LOCKMODE lock) {
   if (!ConditionalLockRelationOid(oid, lock)) return nullptr;
   Relation index = try_relation_open(oid, NoLock);
   if (index == nullptr) {
@@ -84,6 +84,13 @@ Relation avq::try_open_avq_index(Oid oid, LOCKMODE lock) {
   }
   relation_close(index, lock);
   return nullptr;
+}
+
+Relation avq::open_index_to_tell(FunctionCallInfo fcinfo) {
+  const Oid oid = PG_GETARG_OID(0);
+  const bool nowait = PG_GETARG_BOOL(1);
+  return nowait ? try_open_avq_index(oid, AccessShareLock)
+                : open_avq_index(oid, AccessShareLock, true);
 }
 
 Oid avq::table_of_index(Oid index) {
@@ -135,8 +142,7 @@ const char* source_name(FittedOn source) {
 }  // namespace
 
 Datum avq_index_info(PG_FUNCTION_ARGS) {
-  Relation index = PG_GETARG_BOOL(1) ? try_open_avq_index(PG_GETARG_OID(0), AccessShareLock)
-                                     : open_avq_index(PG_GETARG_OID(0), AccessShareLock, true);
+  Relation index = open_index_to_tell(fcinfo);
   if (index == nullptr) PG_RETURN_NULL();
   IndexFile file = open_file(index);
   MetaPage meta;

@@ -16,8 +16,7 @@ PG_FUNCTION_INFO_V1(avq_reset_usage);
 Datum avq_list_stats(PG_FUNCTION_ARGS) {
   ReturnSetInfo* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
   InitMaterializedSRF(fcinfo, 0);
-  Relation index = PG_GETARG_BOOL(1) ? try_open_avq_index(PG_GETARG_OID(0), AccessShareLock)
-                                     : open_avq_index(PG_GETARG_OID(0), AccessShareLock, true);
+  Relation index = open_index_to_tell(fcinfo);
   if (index == nullptr) return static_cast<Datum>(0);
   IndexFile file = open_file(index);
   MetaPage meta;

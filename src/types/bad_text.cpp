@@ -7,24 +7,19 @@ namespace avq {
 Datum report_bad_text(FunctionCallInfo fcinfo, const TextFormat& format, const char* text,
                       const ParseResult& result) {
   const char* type = format.type;
+  const char* detail = nullptr;
   switch (result.status) {
     case ParseStatus::ok:
     case ParseStatus::syntax:
       break;
     case ParseStatus::no_opening:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                       errmsg("invalid input syntax for type %s: \"%s\"", type, text),
-                       errdetail("Vector contents must start with \"%s\".", format.opening)));
+      detail = psprintf("Vector contents must start with \"%s\".", format.opening);
       break;
     case ParseStatus::no_dims:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                       errmsg("invalid input syntax for type %s: \"%s\"", type, text),
-                       errdetail("Unexpected end of input.")));
+      detail = "Unexpected end of input.";
       break;
     case ParseStatus::trailing_junk:
-      AVQ_INPUT_ERROR((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                       errmsg("invalid input syntax for type %s: \"%s\"", type, text),
-                       errdetail("Junk after %s.", format.end)));
+      detail = psprintf("Junk after %s.", format.end);
       break;
     case ParseStatus::empty:
       AVQ_INPUT_ERROR(
@@ -48,7 +43,8 @@ Datum report_bad_text(FunctionCallInfo fcinfo, const TextFormat& format, const c
       break;
   }
   AVQ_INPUT_ERROR((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                   errmsg("invalid input syntax for type %s: \"%s\"", type, text)));
+                   errmsg("invalid input syntax for type %s: \"%s\"", type, text),
+                   detail != nullptr ? errdetail("%s", detail) : 0));
   return static_cast<Datum>(0);
 }
 

@@ -8,16 +8,14 @@ SET LOCAL search_path TO pg_catalog, pg_temp;
 
 DO $do$
 DECLARE
-  avq text := (SELECT quote_ident(nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace
-               WHERE extname = 'avq');
+  avq text := (SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'avq');
+  own text := (SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'avq_pgvector');
   pgvector name := (SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace
                     WHERE extname = 'vector');
   type name;
   qualified text;
   class record;
   opclass text;
-  own text := (SELECT quote_ident(nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace
-               WHERE extname = 'avq_pgvector');
 BEGIN
   FOREACH type IN ARRAY ARRAY['vector', 'halfvec']::name[] LOOP
     qualified := format('%I.%I', pgvector, type);
